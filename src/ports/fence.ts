@@ -63,5 +63,7 @@ export interface FencePort {
     readonly wave: string;
     readonly tables: readonly TableName[];
     readonly roles: readonly string[];
+    /** `application` (the default): nobody is exempt, so that the fence itself is tried. `exempt`: as replication writes, to prove that it may. */
+    readonly as?: 'application' | 'exempt';
   }): Promise<readonly ProbeResult[]>;
 }

@@ -1,0 +1,120 @@
+/** What a phase and a step are: plan (pure), observe, perform, undo, side by side. The runner knows nothing more of them. */
+import type { Writer } from '../journal/record.ts';
+import type { RunState } from '../journal/run-state.ts';
+import type { Change, ChangeSet } from '../model/change.ts';
+import type { Diagnostic } from '../model/diagnostic.ts';
+import type { Fault } from '../model/fault.ts';
+import type { JsonObject } from '../model/json.ts';
+import type { ParityReport } from '../model/parity.ts';
+import type { PhaseName } from '../model/phase.ts';
+import type { Plan, RepointSpec } from '../model/plan.ts';
+import type { Verdict } from '../model/verdict.ts';
+import type { Clock } from '../ports/clock.ts';
+import type { Database } from '../ports/database.ts';
+import type { Health } from '../ports/health.ts';
+import type { Progress } from '../ports/host.ts';
+import type { CheckpointStore } from '../ports/journal-store.ts';
+import type { Notify } from '../ports/notify.ts';
+import type { Replication } from '../ports/replication.ts';
+import type { Repoint } from '../ports/repoint.ts';
+import type { Secrets } from '../ports/secrets.ts';
+import type { Traffic } from '../ports/traffic.ts';
+import type { LiveWaves } from './live.ts';
+import type { Observed } from './observed.ts';
+
+/** The world, as phases may touch it. */
+export interface Ports {
+  readonly clock: Clock;
+  readonly secrets: Secrets;
+  readonly replication: Replication;
+  readonly traffic: Traffic;
+  readonly health: Health;
+  readonly notify: Notify;
+  readonly checkpoints: CheckpointStore;
+  /** Opens once, then answers the same connection. */
+  database(name: string, as?: 'octank' | 'replication'): Promise<Database>;
+  repoint(spec: RepointSpec): Repoint;
+}
+
+export type Observation =
+  | { readonly state: 'absent'; readonly detail?: string }
+  | { readonly state: 'in-progress'; readonly detail: string }
+  | { readonly state: 'done'; readonly evidence: JsonObject }
+  | { readonly state: 'drifted'; readonly detail: string; readonly hint: string };
+
+/** How long the world may take to show an effect, and on which clock that is counted. */
+export interface Limit {
+  readonly intervalSeconds: number;
+  readonly deadlineSeconds: number;
+  readonly timer: 'wall' | 'clock';
+  readonly reason: string;
+}
+
+/** What steps may write into the journal besides their outcome. */
+export type Measurement =
+  | { readonly type: 'verdict'; readonly stepId: string; readonly verdict: Verdict }
+  | {
+      readonly type: 'weights';
+      readonly record: string;
+      readonly sourceWeight: number;
+      readonly targetWeight: number;
+      readonly why: 'observed' | 'moved' | 'moved-back';
+    }
+  | {
+      readonly type: 'share';
+      readonly record: string;
+      readonly expectedPercent: number;
+      readonly measuredPercent: number | null;
+      readonly requests: number;
+    }
+  | { readonly type: 'lag'; readonly wave: string; readonly seconds: number }
+  | { readonly type: 'load'; readonly wave: string; readonly rows: number; readonly totalRows: number }
+  | { readonly type: 'parity'; readonly wave: string; readonly final: boolean; readonly report: ParityReport }
+  | { readonly type: 'writer'; readonly wave: string; readonly writer: Writer }
+  | { readonly type: 'point-of-no-return'; readonly wave: string }
+  | { readonly type: 'diagnostic'; readonly diagnostic: Diagnostic }
+  | { readonly type: 'note'; readonly text: string };
+
+export interface StepContext {
+  readonly plan: Plan;
+  readonly changeSet: ChangeSet;
+  readonly change: Change;
+  readonly ports: Ports;
+  readonly live: LiveWaves;
+  readonly state: RunState;
+  /** Aborts on Ctrl-C or a lost lease; waits must pass it on. */
+  readonly signal: AbortSignal;
+  /** The same for every repetition of one attempt: for idempotency tokens of outside systems. */
+  readonly token: string;
+  /** While unwinding: the step that stays done, null when the whole section goes. */
+  readonly unwindTo: Change | null;
+  /** Evidence of another step's last `done`, read from the journal. */
+  evidence(stepId: string): JsonObject | undefined;
+  /** What this step captured before acting. */
+  captured(): JsonObject;
+  capture(data: JsonObject): Promise<void>;
+  record(measurement: Measurement): Promise<void>;
+  progress(progress: Omit<Progress, 'stepId'>): void;
+}
+
+export interface StepKind {
+  readonly kind: string;
+  readonly limit: Limit;
+  /** From the world alone; what is remembered only says where to look. */
+  observe(context: StepContext): Promise<Observation>;
+  /** Absent for waits: the world gets there by itself, or the deadline passes. */
+  perform?(context: StepContext): Promise<void>;
+  /** Idempotent: undoing what is not there succeeds. */
+  undo?(context: StepContext): Promise<void>;
+}
+
+export interface Phase {
+  readonly name: PhaseName;
+  /** Pure. `observed` is null offline: what depends on the world is then left out and said so in the summary. */
+  plan(input: { readonly plan: Plan; readonly observed: Observed | null }): readonly Change[];
+  readonly steps: readonly StepKind[];
+  /** What happens to a half-done section when a run resumes: walked back first, or continued by observing each step again. */
+  readonly onResume: 'restart' | 'continue';
+  /** Whether this fault inside a section walks the section back. */
+  unwindsOn(fault: Fault): boolean;
+}

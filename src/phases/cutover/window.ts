@@ -1,0 +1,263 @@
+/** Cutover steps 1 to 4: recheck, fence the source as a lease, drain behind a marker, final parity inside the budget. */
+
+import { Fault } from '../../model/fault.ts';
+import type { FenceState } from '../../ports/fence.ts';
+import { finalParity } from '../../verify/final-parity.ts';
+import { lagSamples } from '../cdc.ts';
+import { runChecks } from '../checks.ts';
+import type { StepContext, StepKind } from '../contract.ts';
+import { requireTask, startTask } from '../dms-steps.ts';
+import { assertProbed, fenceStatusOf } from '../fencing.ts';
+import { gatherWave } from '../gather.ts';
+import { differenceFault } from '../verify.ts';
+import { openWave } from '../wave.ts';
+
+/** Seconds of the lease that are kept back for making it permanent; the lease is budget plus this. */
+export const leaseMarginSeconds = 5;
+
+/** A transaction older than this would make the fence wait for it, inside the downtime. */
+const longTransactionSeconds = 5;
+
+const soon = (reason: string, deadlineSeconds: number) => ({
+  intervalSeconds: 0.05,
+  deadlineSeconds,
+  timer: 'wall' as const,
+  reason,
+});
+
+/** An earlier attempt may have stopped it before it was walked back: the target was fenced all the time, so it simply goes on. */
+export const forwardRunningStep: StepKind = {
+  kind: 'cutover.forward-running',
+  limit: { intervalSeconds: 0.25, deadlineSeconds: 300, timer: 'wall', reason: 'DMS starts a task in up to minutes' },
+  observe: async (context) => {
+    const task = await requireTask(context, 'forward');
+    if (task.status === 'running') return { state: 'done', evidence: {} };
+    return task.status === 'stopped' ? { state: 'absent' } : { state: 'in-progress', detail: task.status };
+  },
+  perform: async (context) => startTask(context, 'forward'),
+};
+
+const blockingTransactions = async (context: StepContext): Promise<void> => {
+  const { source } = await openWave(context);
+  const long = await source.sessions.longTransactions(longTransactionSeconds);
+  if (long.length === 0) return;
+  throw new Fault({
+    code: 'cutover.long-transaction',
+    summary: 'A transaction is open that the fence would have to wait for.',
+    detail: long
+      .slice(0, 5)
+      .map((b) => `${b.kind} ${b.id} of ${b.role} (${b.application}), open for ${Math.round(b.ageSeconds)} s`)
+      .join('; '),
+    hint: long.some((b) => b.kind === 'prepared')
+      ? 'Commit or roll back the prepared transaction, then apply again.'
+      : 'Wait for it or end it, then apply again.',
+  });
+};
+
+export const recheckStep: StepKind = {
+  kind: 'cutover.recheck',
+  limit: {
+    intervalSeconds: 0.5,
+    deadlineSeconds: 60,
+    timer: 'wall',
+    reason: 'lag may need a moment to fall below its limit',
+  },
+  observe: async (context) => {
+    // Done only for the attempt that is running: whatever was checked before is asked again.
+    const token = context.captured().checked;
+    return typeof token === 'string' && token === context.token
+      ? { state: 'done', evidence: { checked: token } }
+      : { state: 'absent' };
+  },
+  perform: async (context) => {
+    const { wave, pairs } = await openWave(context);
+    const live = await context.live.of(wave, pairs);
+    const { observed } = await gatherWave(context.plan, wave, context.ports);
+    const errors = runChecks({ plan: context.plan, wave, observed }).filter(
+      (d) => d.severity === 'error' && d.code !== 'preflight.slots-free',
+    );
+    if (errors.length > 0)
+      throw new Fault({
+        code: errors[0]?.code ?? 'preflight.failed',
+        summary: errors[0]?.summary ?? '',
+        detail: errors.map((e) => e.detail).join('\n'),
+        hint: errors.map((e) => e.hint).join('\n'),
+      });
+    const deadline = context.ports.clock.wall.now() + 60_000;
+    while (!live.steadyLag(lagSamples, wave.cutover.maxLagSeconds)) {
+      if (context.ports.clock.wall.now() > deadline)
+        throw new Fault({
+          code: 'cutover.lag',
+          summary: 'Replication lags too far behind to fence the source.',
+          detail: `Lag ${live.lagSeconds()?.toFixed(1) ?? 'unknown'} s, at most ${wave.cutover.maxLagSeconds} s.`,
+          hint: 'Wait until it has caught up, then apply again.',
+        });
+      await context.ports.clock.wall.sleep(200, context.signal);
+    }
+    await refreshParity(context);
+    await blockingTransactions(context);
+    await context.capture({ checked: context.token });
+  },
+};
+
+/** Chunks whose last clean check is older than the plan allows are read again before the fence, not under it. */
+const refreshParity = async (context: StepContext): Promise<void> => {
+  const { wave, pairs, source, target } = await openWave(context);
+  const live = await context.live.of(wave, pairs);
+  const { report } = await finalParity({
+    source: source.rows,
+    target: target.rows,
+    pairs,
+    tracker: live.tracker,
+    clock: context.ports.clock,
+    live: true,
+    budgetSeconds: null,
+    maxAgeSeconds: wave.parity.maxAgeSeconds,
+    signal: context.signal,
+  });
+  if (report.verdict === 'different') throw differenceFault(report, wave, context.plan.file);
+};
+
+/** The fence as this attempt closed it; anything else is not our fence. */
+export const requireLease = async (context: StepContext): Promise<Extract<FenceState, { state: 'leased' }>> => {
+  const { wave, source, sourceTables } = await openWave(context);
+  const { fence, unguarded } = await fenceStatusOf(source, wave, sourceTables);
+  if (fence.state === 'leased' && unguarded.length === 0) return fence;
+  throw new Fault({
+    code: 'fence.lifted',
+    summary: 'The fence on the source is not closed any more.',
+    detail: `It is ${fence.state}${unguarded.length > 0 ? `, and ${unguarded.length} tables have lost their trigger` : ''}; the budget was ${wave.cutover.downtimeBudgetSeconds} s.`,
+    hint: `The source takes writes again and nothing is lost. Apply again: octank migrate apply ${context.plan.file}`,
+  });
+};
+
+/** What remains of the budget before the lease must be made permanent. */
+export const budgetLeft = (fence: Extract<FenceState, { state: 'leased' }>): number =>
+  fence.remainingSeconds - leaseMarginSeconds;
+
+const blockersFault = (blockers: readonly { kind: string; id: string; role: string }[]): Fault =>
+  new Fault({
+    code: 'fence.not-closed',
+    summary: 'Transactions older than the fence stay open.',
+    detail: blockers.map((b) => `${b.kind} ${b.id} of ${b.role}`).join('; '),
+    hint: 'The fence was lifted again. End them, or commit or roll back what is prepared, then apply again.',
+  });
+
+export const fenceStep: StepKind = {
+  kind: 'cutover.fence',
+  limit: soon('the fence is closed when every older transaction has ended', 30),
+  observe: async (context) => {
+    const { wave, source, sourceTables } = await openWave(context);
+    const { fence, unguarded } = await fenceStatusOf(source, wave, sourceTables);
+    if (fence.state === 'permanent') return { state: 'done', evidence: { epoch: fence.epoch } };
+    if (fence.state !== 'leased') return { state: 'absent', detail: `the fence is ${fence.state}` };
+    if (unguarded.length > 0) return { state: 'absent', detail: 'a table has lost its trigger' };
+    if (context.captured().epoch !== fence.epoch)
+      return { state: 'absent', detail: 'the fence was closed by an earlier attempt' };
+    const blockers = await source.fence.blockers({ wave: wave.name, flip: fence.flip });
+    if (blockers.length === 0) return { state: 'done', evidence: { epoch: fence.epoch, flip: fence.flip } };
+    if (budgetLeft(fence) <= 0) throw blockersFault(blockers);
+    return { state: 'in-progress', detail: `${blockers.length} older transactions are still open` };
+  },
+  perform: async (context) => {
+    const { wave, source, sourceTables, writerRoles } = await openWave(context);
+    const { epoch } = await source.fence.close({
+      wave: wave.name,
+      leaseSeconds: wave.cutover.downtimeBudgetSeconds + leaseMarginSeconds,
+    });
+    await context.capture({ epoch });
+    await context.record({ type: 'writer', wave: wave.name, writer: 'none' });
+    const ended = await source.fence.endWriters({ wave: wave.name, tables: sourceTables });
+    const results = await source.fence.probe({ wave: wave.name, tables: sourceTables, roles: writerRoles });
+    assertProbed(results, 'source');
+    context.progress({ text: `closed; ${ended} sessions ended, ${results.length} probes refused` });
+  },
+  undo: async (context) => {
+    const { wave, source, sourceTables } = await openWave(context);
+    const { fence } = await fenceStatusOf(source, wave, sourceTables);
+    if (fence.state === 'leased') await source.fence.open(wave.name);
+    if (fence.state !== 'absent') await context.record({ type: 'writer', wave: wave.name, writer: 'source' });
+  },
+};
+
+export const drainStep: StepKind = {
+  kind: 'cutover.drain',
+  limit: soon('the marker passes through replication', 600),
+  observe: async (context) => {
+    const { wave, pairs, target } = await openWave(context);
+    const fence = await requireLease(context);
+    const { token, epoch } = context.captured();
+    if (typeof token !== 'string' || epoch !== fence.epoch) return { state: 'absent' };
+    if (budgetLeft(fence) <= 0)
+      throw new Fault({
+        code: 'cutover.budget',
+        summary: 'The budget was spent before the target had everything.',
+        detail: `${wave.cutover.downtimeBudgetSeconds} s; the marker has not arrived.`,
+        hint: 'The fence was lifted again. Look at the lag of the replication task, then apply again.',
+      });
+    const live = await context.live.of(wave, pairs);
+    if (!(await target.signals.hasMarker({ direction: 'forward', token })))
+      return { state: 'in-progress', detail: 'the marker is on its way' };
+    const after = live.tracker.rowsAfterMarker(token);
+    // Seen on the target is necessary; that nothing followed it is what the feed alone can tell.
+    if (after === null) return { state: 'in-progress', detail: 'the change feed has not passed the marker yet' };
+    if (after > 0)
+      throw new Fault({
+        code: 'cutover.write-behind-marker',
+        summary: 'Rows were written behind the closed fence.',
+        detail: `${after} row changes follow the marker in the change feed.`,
+        hint: 'The fence was lifted again. Find who wrote (octank migrate status), then apply again.',
+      });
+    return { state: 'done', evidence: { token, epoch: fence.epoch } };
+  },
+  perform: async (context) => {
+    const { wave, pairs, source } = await openWave(context);
+    const fence = await requireLease(context);
+    const live = await context.live.of(wave, pairs);
+    const token = `${context.token}:${fence.epoch}`;
+    await context.capture({ token, epoch: fence.epoch });
+    await source.signals.writeMarker({ direction: 'forward', token });
+    const end = await source.streams.currentPosition();
+    const passed = await live.tracker.waitPast(end, {
+      seconds: Math.max(0, budgetLeft(fence)),
+      signal: context.signal,
+    });
+    if (!passed)
+      throw new Fault({
+        code: 'cutover.budget',
+        summary: 'The change feed did not reach the end of the log inside the budget.',
+        hint: 'The fence was lifted again; apply again.',
+      });
+  },
+};
+
+export const finalParityStep: StepKind = {
+  kind: 'cutover.parity',
+  limit: soon('the result is kept in this attempt', 10),
+  observe: async (context) => {
+    const fence = await requireLease(context);
+    const { epoch, verdict } = context.captured();
+    return epoch === fence.epoch && verdict === 'equal'
+      ? { state: 'done', evidence: { verdict, epoch: fence.epoch } }
+      : { state: 'absent' };
+  },
+  perform: async (context) => {
+    const { wave, pairs, source, target } = await openWave(context);
+    const fence = await requireLease(context);
+    const live = await context.live.of(wave, pairs);
+    const { report } = await finalParity({
+      source: source.rows,
+      target: target.rows,
+      pairs,
+      tracker: live.tracker,
+      clock: context.ports.clock,
+      live: false,
+      budgetSeconds: Math.max(1, budgetLeft(fence)),
+      maxAgeSeconds: wave.parity.maxAgeSeconds,
+      signal: context.signal,
+    });
+    await context.record({ type: 'parity', wave: wave.name, final: true, report });
+    if (report.verdict !== 'equal') throw differenceFault(report, wave, context.plan.file);
+    await context.capture({ epoch: fence.epoch, verdict: report.verdict });
+  },
+};

@@ -1,0 +1,144 @@
+/** What must go on beside the steps once changes flow: the heartbeat each second, its lag, and the feed that marks dirty chunks. */
+import { Fault } from '../model/fault.ts';
+import type { Wave } from '../model/plan.ts';
+import type { TablePair } from '../model/table.ts';
+import type { ChunkLedger } from '../parity/ledger.ts';
+import type { Database } from '../ports/database.ts';
+import { type DirtyTracker, startDirtyTracker } from '../verify/dirty-tracker.ts';
+import type { Measurement, Ports } from './contract.ts';
+
+export interface LiveWave {
+  /** Age of the newest heartbeat seen on the target, seconds; null before the first. */
+  lagSeconds(): number | null;
+  /** The last `samples` ages were all within `limit`, and none is older than two beats. */
+  steadyLag(samples: number, limit: number): boolean;
+  /** Marks chunks of the ledger from the change feed, and proves what followed a marker. */
+  readonly tracker: DirtyTracker;
+  stop(): Promise<void>;
+}
+
+export interface LiveWaves {
+  /** Starts on first use; a resume starts it again by the same call. */
+  of(wave: Wave, pairs: readonly TablePair[]): Promise<LiveWave>;
+  sampleLoad(wave: string, rows: number, totalRows: number): Promise<void>;
+  /** Stops what belongs to one wave (after its cutover), or everything. */
+  stop(wave?: string): Promise<void>;
+}
+
+const beatSeconds = 1;
+/** Every how many seconds a lag or load sample is journaled: a curve, not a log. */
+const sampleSeconds = 2;
+
+interface Sample {
+  readonly at: number;
+  readonly lag: number;
+}
+
+const startHeartbeat = (options: {
+  readonly wave: string;
+  readonly source: Database;
+  readonly target: Database;
+  readonly ports: Ports;
+  readonly record: (measurement: Measurement) => Promise<void>;
+}) => {
+  const { ports } = options;
+  const stopping = new AbortController();
+  let samples: readonly Sample[] = [];
+  let failure: unknown = null;
+  let lastRecorded = 0;
+
+  const beat = async (): Promise<void> => {
+    await options.source.signals.beat('forward');
+    const lag = await options.target.signals.heartbeatAge('forward');
+    failure = null;
+    if (lag === null) return;
+    const at = ports.clock.wall.now();
+    samples = [...samples.slice(-59), { at, lag }];
+    if (at - lastRecorded < sampleSeconds * 1000) return;
+    lastRecorded = at;
+    await options.record({ type: 'lag', wave: options.wave, seconds: Number(lag.toFixed(3)) });
+  };
+
+  const loop = async (): Promise<void> => {
+    while (!stopping.signal.aborted) {
+      // A beat that fails is itself the evidence: lag is then unknown, and unknown lag passes nothing.
+      await beat().catch((error: unknown) => {
+        failure = error;
+        samples = [];
+      });
+      await ports.clock.wall.sleep(beatSeconds * 1000, stopping.signal).catch(() => undefined);
+    }
+  };
+  const running = loop();
+
+  return {
+    samples: () => samples,
+    failure: () => failure,
+    stop: async (): Promise<void> => {
+      stopping.abort();
+      await running;
+    },
+  };
+};
+
+export const createLiveWaves = (options: {
+  readonly ports: Ports;
+  readonly record: (measurement: Measurement) => Promise<void>;
+  readonly ledgerOf: (wave: string) => ChunkLedger | null;
+}): LiveWaves => {
+  const { ports, record } = options;
+  const waves = new Map<string, Promise<LiveWave>>();
+  let lastLoad = 0;
+
+  const start = async (wave: Wave, pairs: readonly TablePair[]): Promise<LiveWave> => {
+    const [source, target] = await Promise.all([ports.database(wave.source), ports.database(wave.target)]);
+    if (!(await source.streams.feedExists(wave.name)))
+      throw new Fault({
+        code: 'feed.missing',
+        summary: 'The change feed on the source is gone.',
+        detail: wave.name,
+        hint: 'Someone dropped its slot; parity must be checked in full again.',
+      });
+    const tracker = await startDirtyTracker({ streams: source.streams, wave: wave.name, pairs });
+    const heartbeat = startHeartbeat({ wave: wave.name, source, target, ports, record });
+    const isFresh = (sample: Sample | undefined): boolean =>
+      sample !== undefined && ports.clock.wall.now() - sample.at <= 2 * beatSeconds * 1000 + 1000;
+    return {
+      lagSeconds: () => heartbeat.samples().at(-1)?.lag ?? null,
+      steadyLag: (count, limit) => {
+        const last = heartbeat.samples().slice(-count);
+        return last.length === count && isFresh(last.at(-1)) && last.every((sample) => sample.lag <= limit);
+      },
+      tracker,
+      stop: async () => {
+        await heartbeat.stop();
+        await tracker.stop();
+      },
+    };
+  };
+
+  return {
+    of: (wave, pairs) => {
+      const known = waves.get(wave.name);
+      if (known) return known;
+      const starting = start(wave, pairs);
+      waves.set(wave.name, starting);
+      // A start that failed may be tried again by the next step or the next resume.
+      starting.catch(() => waves.delete(wave.name));
+      return starting;
+    },
+    sampleLoad: async (wave, rows, totalRows) => {
+      const at = ports.clock.wall.now();
+      if (at - lastLoad < sampleSeconds * 500) return;
+      lastLoad = at;
+      await record({ type: 'load', wave, rows, totalRows });
+    },
+    stop: async (wave) => {
+      const stopping = [...waves].filter(([name]) => wave === undefined || name === wave);
+      for (const [name, live] of stopping) {
+        waves.delete(name);
+        await live.then((running) => running.stop()).catch(() => undefined);
+      }
+    },
+  };
+};
