@@ -53,4 +53,4 @@ export const buildAll = async (outdir = join(root, 'dist')) => {
   });
 };
 
-if (process.argv[1] === fileURLToPath(import.meta.url)) await buildAll();
+if (process.argv[1] === fileURLToPath(import.meta.url)) await buildAll(process.argv[2] ?? join(root, 'dist'));
