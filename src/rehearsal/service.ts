@@ -1,5 +1,7 @@
 /** What a service of the embedded AWS is, and what it is given: the one contract between the wire and the services. */
 
+import type { RehearsalEndpoint } from './config.ts';
+
 /** The clock of the rehearsal: `now` runs `rate` times as fast as the wall from `originMs` on, so that AWS stamps and expires as octank's clock does. */
 export interface RehearsalClock {
   readonly rate: number;
@@ -52,7 +54,9 @@ export interface QueryService {
   readonly protocol: 'query';
   readonly scope: string;
   readonly version: string;
-  readonly operations: Readonly<Record<string, (input: Readonly<Record<string, string>>, call: Call) => Promise<object>>>;
+  readonly operations: Readonly<
+    Record<string, (input: Readonly<Record<string, string>>, call: Call) => Promise<object>>
+  >;
 }
 
 export interface RestRequest {
@@ -75,6 +79,8 @@ export type Service = JsonService | QueryService | RestXmlService;
 export interface Neighbours {
   /** Current secret string by name or ARN; undefined when absent. */
   secret(nameOrArn: string): string | undefined;
+  /** Makes the text current under that name, durably; a secret that has it already is left as it is. For what the rehearsal itself sets up. */
+  putSecret(name: string, text: string): Promise<void>;
   /** Stores a datum as CloudWatch would receive it from another service. `at` is scaled epoch ms. */
   putMetric(datum: {
     namespace: string;
@@ -96,8 +102,25 @@ export interface ServiceContext {
   log(line: string): void;
 }
 
+/** What `POST /_octank/faults` hands to the service it names when the wire does not know the kind itself. */
+export interface InjectedFault {
+  readonly service: string;
+  readonly kind: string;
+  /** What it hits, in the service's own words: a task identifier, a record. */
+  readonly target?: string;
+  readonly seconds?: number;
+}
+
 /** A running service: what the wire serves, and how it stops (state saved, connections closed). */
 export interface RunningService {
   readonly service: Service;
+  /** False: this service has no such fault. */
+  inject?(fault: InjectedFault): Promise<boolean>;
+  stop(): Promise<void>;
+}
+
+/** The databases that stand in for on-premises and Aurora, as `startStandIns({ config, context })` of stand-ins/index.ts returns them. */
+export interface RunningStandIns {
+  readonly databases: RehearsalEndpoint['databases'];
   stop(): Promise<void>;
 }
