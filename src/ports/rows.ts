@@ -21,6 +21,12 @@ export interface RangeSum {
   readonly sum: string;
 }
 
+/**
+ * How the text of one key column orders: `integer` as a number, `bytes` as its bytes (uuid, text under "C"),
+ * `database` as only the database can tell. A wrong claim loses dirty marks: when in doubt, `database`.
+ */
+export type KeyOrder = 'integer' | 'bytes' | 'database';
+
 /** A row as text per column, and its hash, for narrowing. */
 export interface RowText {
   readonly key: readonly string[];
@@ -31,10 +37,25 @@ export interface RowsPort {
   /** Names how rows are hashed, with a digest of test vectors: two sides may compare sums only if these are equal. */
   hashProbe(): Promise<string>;
   /** Columns that both sums and narrowing read, in ordinal order, without generated ones that only the engine computes. */
-  columns(table: TableName): Promise<{ readonly columns: readonly string[]; readonly key: readonly string[] }>;
+  columns(table: TableName): Promise<{
+    readonly columns: readonly string[];
+    readonly key: readonly string[];
+    /** Per key column; left out, every one is `database`: then a changed row makes all chunks of its table dirty. */
+    readonly keyOrder?: readonly KeyOrder[];
+  }>;
   estimateRows(table: TableName): Promise<number>;
-  /** Upper key bounds of chunks of about `rowsPerChunk` rows, ascending; the last chunk is unbounded. */
-  bounds(source: RowSource, rowsPerChunk: number, within: KeyRange): Promise<readonly (readonly string[])[]>;
+  /** Exact `count(*)`, without hashing. Left out, counts are what the chunks' last sums said. */
+  count?(source: RowSource, signal?: AbortSignal): Promise<number>;
+  /**
+   * Upper key bounds of chunks of about `rowsPerChunk` rows, ascending; the last chunk is unbounded. With `most`, at
+   * most that many, so that sums can start while the walk goes on; an engine may ignore it and return all.
+   */
+  bounds(
+    source: RowSource,
+    rowsPerChunk: number,
+    within: KeyRange,
+    most?: number,
+  ): Promise<readonly (readonly string[])[]>;
   sum(source: RowSource, range: KeyRange, signal?: AbortSignal): Promise<RangeSum>;
   /** Rows of the range in key order, as canonical text; at most `limit`. */
   rows(source: RowSource, range: KeyRange, limit: number): Promise<readonly RowText[]>;
