@@ -105,7 +105,12 @@ export interface TrafficSpec {
     readonly ttlSeconds: number;
   };
   readonly source: { readonly id: string; readonly value: string };
-  readonly target: { readonly id: string; readonly value: string };
+  readonly target: {
+    readonly id: string;
+    readonly value: string;
+    /** Waves whose tables this side writes; absent: all of the plan's. */
+    readonly writes?: readonly string[];
+  };
   readonly after: readonly string[];
   readonly ladder: readonly Rung[];
   readonly maxStepPercent: number;

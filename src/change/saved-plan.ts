@@ -1,0 +1,146 @@
+/** Saved plan files: what was reviewed, sealed, so that apply performs that and nothing else. */
+import { z } from 'zod';
+import { digestOf } from '../model/canonical.ts';
+import type { ChangeSet } from '../model/change.ts';
+import { exitCodes, Fault } from '../model/fault.ts';
+import type { Json, JsonObject } from '../model/json.ts';
+import { phaseNames } from '../model/phase.ts';
+import { changeSetDigest } from './change-set.ts';
+
+export interface SavedPlan {
+  readonly planFile: string;
+  /** The plan's text as it was reviewed: apply decodes this, never the file as it is now. */
+  readonly planText: string;
+  readonly changeSet: ChangeSet;
+  readonly octankVersion: string;
+  /** ISO 8601, UTC. */
+  readonly createdAt: string;
+}
+
+const format = 'octank-plan';
+export const savedPlanVersion = 1;
+
+const json: z.ZodType<Json> = z.lazy(() =>
+  z.union([z.null(), z.boolean(), z.number(), z.string(), z.array(json), z.record(z.string(), json)]),
+);
+const jsonObject: z.ZodType<JsonObject> = z.record(z.string(), json);
+
+const digest = z.string().regex(/^[0-9a-f]{64}$/);
+
+const changeShape = z.strictObject({
+  id: z.string().min(1),
+  phase: z.enum(phaseNames),
+  wave: z.string().nullable(),
+  kind: z.string(),
+  action: z.enum(['create', 'change', 'delete', 'read', 'wait']),
+  summary: z.string(),
+  destructive: z.boolean(),
+  approval: z.string().nullable(),
+  section: z.string().nullable(),
+  inputs: jsonObject,
+});
+
+const bodyShape = z.strictObject({
+  format: z.literal(format),
+  version: z.literal(savedPlanVersion),
+  planFile: z.string(),
+  planText: z.string(),
+  changeSet: z.strictObject({
+    formatVersion: z.literal(1),
+    plan: z.strictObject({ name: z.string(), digest }),
+    changes: z.array(changeShape),
+    basis: z.record(z.string(), digest),
+    digest,
+  }),
+  octankVersion: z.string(),
+  createdAt: z.string(),
+});
+
+const again = 'Compute and review it again: octank migrate plan PLAN --out FILE';
+
+const unreadable = (detail: string, cause?: unknown): Fault =>
+  new Fault({
+    code: 'saved-plan.unreadable',
+    summary: 'The file is not a saved plan.',
+    detail,
+    hint: again,
+    exitCode: exitCodes.invalid,
+    cause,
+  });
+
+const tampered = (detail: string): Fault =>
+  new Fault({
+    code: 'saved-plan.tampered',
+    summary: 'The saved plan is not the one that was written.',
+    detail,
+    hint: again,
+    exitCode: exitCodes.invalid,
+  });
+
+const newer = (version: number, writer: unknown): Fault =>
+  new Fault({
+    code: 'saved-plan.newer',
+    summary: 'The saved plan was written by a newer octank.',
+    detail: `It has version ${version}${typeof writer === 'string' ? `, written by octank ${writer.slice(0, 40)}` : ''}; this octank reads up to ${savedPlanVersion}.`,
+    hint: 'Apply it with the octank that wrote it.',
+    exitCode: exitCodes.invalid,
+  });
+
+export const encodeSavedPlan = (saved: SavedPlan): string => {
+  const body = { format, version: savedPlanVersion, ...saved };
+  return `${JSON.stringify({ ...body, sha256: digestOf(body) }, null, 1)}\n`;
+};
+
+const parse = (text: string): Readonly<Record<string, unknown>> => {
+  try {
+    const value: unknown = JSON.parse(text);
+    if (typeof value === 'object' && value !== null && 'format' in value && value.format === format)
+      return value as Readonly<Record<string, unknown>>;
+  } catch (cause) {
+    throw unreadable('It is not whole JSON.', cause);
+  }
+  throw unreadable('It does not say that it is one.');
+};
+
+/** Whether a file is meant as a saved plan: `apply` takes plans and saved plans alike. */
+export const looksLikeSavedPlan = (text: string): boolean =>
+  text.trimStart().startsWith('{') && text.slice(0, 400).includes(`"${format}"`);
+
+/** Faults: `saved-plan.unreadable`, `saved-plan.newer`, `saved-plan.tampered`; all of effect none. */
+export const decodeSavedPlan = (text: string): SavedPlan => {
+  const { sha256: seal, ...body } = parse(text);
+  // Before the seal: a newer octank may seal otherwise, and "tampered" would then be a false accusation.
+  if (typeof body.version === 'number' && body.version > savedPlanVersion)
+    throw newer(body.version, body.octankVersion);
+  if (digestOf(body) !== seal) throw tampered('Its sum does not fit its content.');
+  const result = bodyShape.safeParse(body);
+  if (!result.success) {
+    const issue = result.error.issues[0];
+    throw unreadable(`${issue?.path.join('.')}: ${issue?.message}`, result.error);
+  }
+  const { format: _, version: __, ...saved } = result.data;
+  // Whoever can recompute the outer seal has still not made the two digests agree that the journal and the report show.
+  if (changeSetDigest(saved.changeSet) !== saved.changeSet.digest)
+    throw tampered('The digest of its change set does not fit its steps.');
+  return saved;
+};
+
+/** The fault for a saved plan whose world has moved, naming the parts. */
+export const stalePlan = (parts: readonly string[]): Fault =>
+  new Fault({
+    code: 'saved-plan.stale',
+    summary: 'The world has moved since the plan was computed.',
+    detail: `Different now: ${parts.join(', ')}.`,
+    hint: again,
+    exitCode: exitCodes.stale,
+  });
+
+/** The fault for a saved plan that has already been carried out to its end. */
+export const finishedPlan = (digestText: string): Fault =>
+  new Fault({
+    code: 'saved-plan.finished',
+    summary: 'This plan has already been carried out.',
+    detail: `Change set ${digestText.slice(0, 12)}.`,
+    hint: again,
+    exitCode: exitCodes.stale,
+  });
