@@ -4,8 +4,8 @@
  */
 import { z } from 'zod';
 import type { Samples } from '../../ports/health.ts';
-import { type AlarmView, closedPeriods, type Metrics } from '../aws/cloudwatch.ts';
-import { defineSource, failed, noSamples, type Window } from './source.ts';
+import type { AlarmView, Metrics } from '../aws/cloudwatch.ts';
+import { defineSource, failed, moments, noSamples, type Window } from './source.ts';
 
 const settings = z.strictObject({ name: z.string().min(1) });
 
@@ -43,16 +43,11 @@ const staleness = async (metrics: Metrics, alarm: AlarmView, until: number, dept
   return null;
 };
 
-/** The state now, for every closed period of the window: an alarm has its own M of N, and must not be counted down twice. */
-const throughout = (window: Window, periodSeconds: number, value: number): Samples => {
-  const { start, end } = closedPeriods(window, periodSeconds);
-  const period = periodSeconds * 1000;
-  const datapoints = Array.from({ length: Math.round((end - start) / period) }, (_, index) => ({
-    at: start + index * period,
-    value,
-  }));
-  return { ...noSamples, datapoints };
-};
+/** The state now, for every period of the window: an alarm has its own M of N, and must not be counted down twice. */
+const throughout = (window: Window, periodSeconds: number, value: number): Samples => ({
+  ...noSamples,
+  datapoints: moments(window, periodSeconds).map((at) => ({ at, value })),
+});
 
 export const alarmSource = defineSource({
   kind: 'alarm',

@@ -3,7 +3,13 @@ import { z } from 'zod';
 import { closedPeriods } from '../aws/cloudwatch.ts';
 import { defineSource } from './source.ts';
 
-const metricId = z.string().regex(/^[a-z][a-zA-Z0-9_]*$/, 'metric ids start with a lower-case letter');
+/** The gate's own series beside those of the plan. */
+const resultId = 'octank_gate_result';
+
+const metricId = z
+  .string()
+  .regex(/^[a-z][a-zA-Z0-9_]*$/, 'metric ids start with a lower-case letter')
+  .refine((id) => id !== resultId, `${resultId} is octank's own`);
 
 export const metricSettings = z.strictObject({
   namespace: z.string().min(1),
@@ -30,9 +36,6 @@ type CloudWatchSettings = z.infer<typeof settings>;
 
 const requestsId = ({ metrics, requests }: CloudWatchSettings): string | undefined =>
   requests ?? ['mreq', 'requests'].find((id) => id in metrics);
-
-/** The gate's own series; no id of a plan can be it, because theirs must be free of it. */
-const resultId = 'octank_gate_result';
 
 export const cloudWatchSource = defineSource({
   kind: 'cloudwatch',

@@ -31,6 +31,15 @@ export const noSamples: Samples = { datapoints: [], requests: null, failure: nul
 
 export const failed = (failure: string): Samples => ({ ...noSamples, failure });
 
+/** Moments of a window at which a present state is said to hold: the beginnings of its periods, or now before the first. */
+export const moments = (window: Window, periodSeconds: number): readonly number[] => {
+  const period = periodSeconds * 1000;
+  const newest = Math.floor(window.until / period) * period;
+  if (newest < window.since) return [window.until];
+  const count = Math.floor((newest - window.since) / period) + 1;
+  return Array.from({ length: count }, (_, index) => newest - (count - 1 - index) * period);
+};
+
 /** One kind, typed by its own settings; the registry sees them checked. */
 export const defineSource = <S>(source: {
   readonly kind: string;
