@@ -1,9 +1,7 @@
 /** Saved plan files: what was reviewed, sealed, so that apply performs that and nothing else. */
-import { z } from 'zod';
 import { digestOf } from '../model/canonical.ts';
-import type { ChangeSet } from '../model/change.ts';
+import type { Change, ChangeSet } from '../model/change.ts';
 import { exitCodes, Fault } from '../model/fault.ts';
-import type { Json, JsonObject } from '../model/json.ts';
 import { phaseNames } from '../model/phase.ts';
 import { changeSetDigest } from './change-set.ts';
 
@@ -20,41 +18,30 @@ export interface SavedPlan {
 const format = 'octank-plan';
 export const savedPlanVersion = 1;
 
-const json: z.ZodType<Json> = z.lazy(() =>
-  z.union([z.null(), z.boolean(), z.number(), z.string(), z.array(json), z.record(z.string(), json)]),
-);
-const jsonObject: z.ZodType<JsonObject> = z.record(z.string(), json);
+type Unknown = Readonly<Record<string, unknown>>;
 
-const digest = z.string().regex(/^[0-9a-f]{64}$/);
+const isObject = (value: unknown): value is Unknown =>
+  typeof value === 'object' && value !== null && !Array.isArray(value);
+const isText = (value: unknown): value is string => typeof value === 'string';
+const isTextOrNull = (value: unknown): boolean => value === null || isText(value);
 
-const changeShape = z.strictObject({
-  id: z.string().min(1),
-  phase: z.enum(phaseNames),
-  wave: z.string().nullable(),
-  kind: z.string(),
-  action: z.enum(['create', 'change', 'delete', 'read', 'wait']),
-  summary: z.string(),
-  destructive: z.boolean(),
-  approval: z.string().nullable(),
-  section: z.string().nullable(),
-  inputs: jsonObject,
-});
+const isChange = (value: unknown): value is Change =>
+  isObject(value) &&
+  [value.id, value.kind, value.action, value.summary].every(isText) &&
+  phaseNames.some((phase) => phase === value.phase) &&
+  [value.wave, value.approval, value.section].every(isTextOrNull) &&
+  typeof value.destructive === 'boolean' &&
+  isObject(value.inputs);
 
-const bodyShape = z.strictObject({
-  format: z.literal(format),
-  version: z.literal(savedPlanVersion),
-  planFile: z.string(),
-  planText: z.string(),
-  changeSet: z.strictObject({
-    formatVersion: z.literal(1),
-    plan: z.strictObject({ name: z.string(), digest }),
-    changes: z.array(changeShape),
-    basis: z.record(z.string(), digest),
-    digest,
-  }),
-  octankVersion: z.string(),
-  createdAt: z.string(),
-});
+const isChangeSet = (value: unknown): value is ChangeSet =>
+  isObject(value) &&
+  value.formatVersion === 1 &&
+  isObject(value.plan) &&
+  [value.plan.name, value.plan.digest, value.digest].every(isText) &&
+  isObject(value.basis) &&
+  Object.values(value.basis).every(isText) &&
+  Array.isArray(value.changes) &&
+  value.changes.every(isChange);
 
 const again = 'Compute and review it again: octank migrate plan PLAN --out FILE';
 
@@ -91,11 +78,10 @@ export const encodeSavedPlan = (saved: SavedPlan): string => {
   return `${JSON.stringify({ ...body, sha256: digestOf(body) }, null, 1)}\n`;
 };
 
-const parse = (text: string): Readonly<Record<string, unknown>> => {
+const parse = (text: string): Unknown => {
   try {
     const value: unknown = JSON.parse(text);
-    if (typeof value === 'object' && value !== null && 'format' in value && value.format === format)
-      return value as Readonly<Record<string, unknown>>;
+    if (isObject(value) && value.format === format) return value;
   } catch (cause) {
     throw unreadable('It is not whole JSON.', cause);
   }
@@ -113,16 +99,14 @@ export const decodeSavedPlan = (text: string): SavedPlan => {
   if (typeof body.version === 'number' && body.version > savedPlanVersion)
     throw newer(body.version, body.octankVersion);
   if (digestOf(body) !== seal) throw tampered('Its sum does not fit its content.');
-  const result = bodyShape.safeParse(body);
-  if (!result.success) {
-    const issue = result.error.issues[0];
-    throw unreadable(`${issue?.path.join('.')}: ${issue?.message}`, result.error);
-  }
-  const { format: _, version: __, ...saved } = result.data;
+  const { planFile, planText, changeSet, octankVersion, createdAt } = body;
+  if (!isText(planFile) || !isText(planText) || !isText(octankVersion) || !isText(createdAt))
+    throw unreadable('It lacks the plan, or who wrote it when.');
+  if (!isChangeSet(changeSet)) throw unreadable('Its change set is not one.');
   // Whoever can recompute the outer seal has still not made the two digests agree that the journal and the report show.
-  if (changeSetDigest(saved.changeSet) !== saved.changeSet.digest)
+  if (changeSetDigest(changeSet) !== changeSet.digest)
     throw tampered('The digest of its change set does not fit its steps.');
-  return saved;
+  return { planFile, planText, changeSet, octankVersion, createdAt };
 };
 
 /** The fault for a saved plan whose world has moved, naming the parts. */

@@ -1,5 +1,6 @@
 /** Plan text to Plan: every problem at once, each with its place. */
 
+import type { z } from 'zod';
 import { digestOf } from '../model/canonical.ts';
 import { type Diagnostic, hasErrors, type SourceRange } from '../model/diagnostic.ts';
 import type { Plan } from '../model/plan.ts';
@@ -56,6 +57,12 @@ const inOrder = (diagnostics: readonly Diagnostic[]): readonly Diagnostic[] =>
     (a, b) => (a.range?.line ?? 0) - (b.range?.line ?? 0) || (a.range?.column ?? 0) - (b.range?.column ?? 0),
   );
 
+/** A mistyped key also leaves what it meant unsaid: one complaint about an entry's keys is enough. */
+const withoutEchoes = (issues: readonly z.core.$ZodIssue[]): readonly z.core.$ZodIssue[] => {
+  const mistyped = new Set(issues.filter(({ code }) => code === 'unrecognized_keys').map(({ path }) => pathText(path)));
+  return issues.filter(({ code, path }) => code !== 'custom' || !mistyped.has(pathText(path)));
+};
+
 const decodeSource = (
   text: string,
   { file, catalog }: DecodeOptions,
@@ -86,7 +93,7 @@ const decodeSource = (
   if (!result.success)
     return done(
       null,
-      result.error.issues.flatMap((issue) => fromIssue(issue, { schema, source, value: rest, catalog })),
+      withoutEchoes(result.error.issues).flatMap((issue) => fromIssue(issue, { schema, source, value: rest, catalog })),
     );
   return done({
     ...result.data,
