@@ -1,6 +1,6 @@
 /** AWS SDK clients, each loaded when first used: where they talk to is the SDK's own configuration, shown and checked here. */
 import { exitCodes, Fault } from '../../model/fault.ts';
-import { awsFault } from './faults.ts';
+import { awsFault, required } from './faults.ts';
 
 export interface AwsOptions {
   readonly region: string;
@@ -121,18 +121,19 @@ const assumeRole = (options: AwsOptions, roleArn: string): (() => Promise<Creden
   let current: Promise<Credentials> | undefined;
   const assume = async (): Promise<Credentials> => {
     const { sdk, client } = await loaders.sts(settingsFor(options, 'many'));
+    const call = { service: 'STS', operation: 'AssumeRole', mutates: false };
     try {
       const { Credentials: given } = await client.send(
         new sdk.AssumeRoleCommand({ RoleArn: roleArn, RoleSessionName: 'octank' }),
       );
       return {
-        accessKeyId: given?.AccessKeyId ?? '',
-        secretAccessKey: given?.SecretAccessKey ?? '',
-        sessionToken: given?.SessionToken ?? '',
-        expiration: given?.Expiration ?? new Date(0),
+        accessKeyId: required(given?.AccessKeyId, call, 'AccessKeyId'),
+        secretAccessKey: required(given?.SecretAccessKey, call, 'SecretAccessKey'),
+        sessionToken: required(given?.SessionToken, call, 'SessionToken'),
+        expiration: required(given?.Expiration, call, 'Expiration'),
       };
     } catch (error) {
-      throw awsFault(error, { service: 'STS', operation: 'AssumeRole', mutates: false });
+      throw awsFault(error, call);
     } finally {
       client.destroy();
     }

@@ -20,7 +20,7 @@ import type { Secrets } from '../../ports/secrets.ts';
 import type { AwsClients, Loaded } from './clients.ts';
 import { endpointInput, endpointMatches, secretFacts } from './dms-endpoint.ts';
 import { tableMappings, taskSettings } from './dms-task.ts';
-import { type AwsCall, calling, callingUnless } from './faults.ts';
+import { type AwsCall, calling, callingUnless, required } from './faults.ts';
 import { allPages } from './pages.ts';
 
 const read = (operation: string): AwsCall => ({ service: 'DMS', operation, mutates: false });
@@ -46,23 +46,11 @@ const statuses: readonly TaskStatus[] = [
   'deleting',
 ];
 
-const unreadable = (detail: string): Fault =>
-  new Fault({
-    code: 'aws.unreadable-answer',
-    summary: 'An answer of AWS lacks what octank needs.',
-    detail,
-    hint: 'Run the same command again. If it stays, this octank does not know what AWS answers now.',
-  });
-
-const required = <T>(value: T | undefined, what: string): T => {
-  if (value === undefined) throw unreadable(what);
-  return value;
-};
-
 const statusOf = (task: ReplicationTask): TaskStatus =>
   required(
     statuses.find((status) => status === task.Status),
-    `DMS task status "${task.Status}"`,
+    read('DescribeReplicationTasks'),
+    `a known status (it says "${task.Status}")`,
   );
 
 /** `Stop Reason NORMAL` -> `NORMAL`. */
@@ -70,7 +58,7 @@ const stopReasonOf = (task: ReplicationTask): string | null =>
   /^(?:Stop Reason )?([A-Z_]+)/.exec(task.StopReason ?? '')?.[1] ?? null;
 
 const taskState = (task: ReplicationTask, tags: Readonly<Record<string, string>>): TaskState => ({
-  arn: required(task.ReplicationTaskArn, 'DMS task without an ARN'),
+  arn: required(task.ReplicationTaskArn, read('DescribeReplicationTasks'), 'ReplicationTaskArn'),
   identifier: task.ReplicationTaskIdentifier ?? '',
   status: statusOf(task),
   stopReason: stopReasonOf(task),
@@ -209,7 +197,7 @@ export const createReplication = (options: DmsOptions): Replication => {
       const [found] = await findInstances(await open(), byName('replication-instance-id', identifier));
       return (
         found && {
-          arn: required(found.ReplicationInstanceArn, 'DMS instance without an ARN'),
+          arn: required(found.ReplicationInstanceArn, read('DescribeReplicationInstances'), 'ReplicationInstanceArn'),
           status: found.ReplicationInstanceStatus ?? '',
         }
       );
@@ -219,7 +207,7 @@ export const createReplication = (options: DmsOptions): Replication => {
       const [found] = await findEndpoints(await open(), byName('endpoint-id', spec.identifier));
       if (!found) return undefined;
       return {
-        arn: required(found.EndpointArn, 'DMS endpoint without an ARN'),
+        arn: required(found.EndpointArn, read('DescribeEndpoints'), 'EndpointArn'),
         matches: endpointMatches(found, await wantedEndpoint(spec)),
       };
     },
@@ -228,7 +216,7 @@ export const createReplication = (options: DmsOptions): Replication => {
       const { sdk, client } = await open();
       const input = await wantedEndpoint(spec);
       const answer = await calling(effect('CreateEndpoint'), () => client.send(new sdk.CreateEndpointCommand(input)));
-      return { arn: required(answer.Endpoint?.EndpointArn, 'DMS CreateEndpoint without an ARN') };
+      return { arn: required(answer.Endpoint?.EndpointArn, effect('CreateEndpoint'), 'EndpointArn') };
     },
 
     deleteEndpoint: async (EndpointArn) => {
@@ -252,7 +240,7 @@ export const createReplication = (options: DmsOptions): Replication => {
       const dms = await open();
       const [found] = await findTasks(dms, byName('replication-task-id', identifier));
       if (!found) return undefined;
-      const arn = required(found.ReplicationTaskArn, 'DMS task without an ARN');
+      const arn = required(found.ReplicationTaskArn, read('DescribeReplicationTasks'), 'ReplicationTaskArn');
       const known = tags.get(arn) ?? (await readTags(dms, arn));
       tags.set(arn, known);
       return taskState(found, known);
@@ -275,7 +263,13 @@ export const createReplication = (options: DmsOptions): Replication => {
           }),
         ),
       );
-      return { arn: required(answer.ReplicationTask?.ReplicationTaskArn, 'DMS CreateReplicationTask without an ARN') };
+      return {
+        arn: required(
+          answer.ReplicationTask?.ReplicationTaskArn,
+          effect('CreateReplicationTask'),
+          'ReplicationTaskArn',
+        ),
+      };
     },
 
     startTask: async ({ arn, type, position }) => {

@@ -208,3 +208,18 @@ export const callingUnless = async <T, U>(
     throw awsFault(error, call);
   }
 };
+
+/**
+ * A member that AWS always sends. Its XML clients read a proxy's well-formed page as an answer in which everything is missing:
+ * taken as it is, that would be "no account", "no records", "done".
+ */
+export const required = <T>(value: T | undefined, call: AwsCall, member: string): T => {
+  if (value !== undefined) return value;
+  throw new Fault({
+    code: kinds.unreadable.code,
+    summary: kinds.unreadable.summary,
+    detail: `${call.service} ${call.operation}: ${member} is missing.`,
+    hint: kinds.unreadable.hint,
+    effect: call.mutates ? 'unknown' : 'none',
+  });
+};

@@ -4,7 +4,7 @@ import { assert, exitCodes, Fault } from '../../model/fault.ts';
 import type { Clock } from '../../ports/clock.ts';
 import type { Traffic, WeightedRecord } from '../../ports/traffic.ts';
 import type { AwsClients, Loaded } from './clients.ts';
-import { type AwsCall, awsFault, calling, isNamed, isThrottled, sdkError } from './faults.ts';
+import { type AwsCall, awsFault, calling, isNamed, isThrottled, required, sdkError } from './faults.ts';
 import { allPages } from './pages.ts';
 
 type Route53 = Loaded<'route53'>;
@@ -123,7 +123,8 @@ const listName = async (
       Type: answer.NextRecordType,
       SetIdentifier: answer.NextRecordIdentifier,
     };
-    const goesOn = answer.IsTruncated === true && plainName(next.Name ?? '') === name;
+    const truncated = required(answer.IsTruncated, read('ListResourceRecordSets'), 'IsTruncated');
+    const goesOn = truncated && plainName(next.Name ?? '') === name;
     return { items: answer.ResourceRecordSets ?? [], next: goesOn ? JSON.stringify(next) : undefined };
   });
   return sets.filter((set) => plainName(set.Name ?? '') === name);
@@ -133,6 +134,7 @@ const listZones = async ({ sdk, client }: Route53, zone: string): Promise<readon
   const answer = await calling(read('ListHostedZonesByName'), () =>
     client.send(new sdk.ListHostedZonesByNameCommand({ DNSName: zone })),
   );
+  required(answer.IsTruncated, read('ListHostedZonesByName'), 'IsTruncated');
   // Zones of one name stand together at the head of the list.
   return (answer.HostedZones ?? [])
     .filter((found) => plainName(found.Name ?? '') === zone)
@@ -219,7 +221,7 @@ export const createTraffic = (options: {
             ChangeBatch: { Changes: changes, Comment: comment },
           }),
         );
-        return answer.ChangeInfo?.Id ?? '';
+        return required(answer.ChangeInfo?.Id, changing, 'ChangeInfo.Id');
       } catch (error) {
         if (isThrottled(error) && wall.now() + pause < until) {
           await wall.sleep(pause * (0.5 + random() / 2));
@@ -267,7 +269,9 @@ export const createTraffic = (options: {
     changeStatus: async (changeId) => {
       const { sdk, client } = await clients.get('route53');
       const answer = await calling(read('GetChange'), () => client.send(new sdk.GetChangeCommand({ Id: changeId })));
-      return answer.ChangeInfo?.Status === 'INSYNC' ? 'INSYNC' : 'PENDING';
+      return required(answer.ChangeInfo?.Status, read('GetChange'), 'ChangeInfo.Status') === 'INSYNC'
+        ? 'INSYNC'
+        : 'PENDING';
     },
   };
 };
