@@ -60,7 +60,12 @@ export const rehearsalConfig = z.strictObject({
         evaluationPeriods: z.number().int().default(1),
         datapointsToAlarm: z.number().int().optional(),
         threshold: z.number(),
-        comparison: z.enum(['GreaterThanThreshold', 'GreaterThanOrEqualToThreshold', 'LessThanThreshold', 'LessThanOrEqualToThreshold']),
+        comparison: z.enum([
+          'GreaterThanThreshold',
+          'GreaterThanOrEqualToThreshold',
+          'LessThanThreshold',
+          'LessThanOrEqualToThreshold',
+        ]),
         treatMissingData: z.enum(['missing', 'notBreaching', 'breaching', 'ignore']).default('missing'),
       }),
     )
@@ -80,5 +85,7 @@ export interface RehearsalEndpoint {
   readonly region: string;
   readonly clock: { readonly rate: number; readonly originMs: number };
   /** For the lab's checker and for tests: a superuser connection per stand-in. Never given to the product. */
-  readonly databases: Readonly<Record<string, { host: string; port: number; dbname: string; superuser: string; superuserPassword: string }>>;
+  readonly databases: Readonly<
+    Record<string, { host: string; port: number; dbname: string; superuser: string; superuserPassword: string }>
+  >;
 }

@@ -1,7 +1,5 @@
 /** What a service of the embedded AWS is, and what it is given: the one contract between the wire and the services. */
 
-import type { RehearsalEndpoint } from './config.ts';
-
 /** The clock of the rehearsal: `now` runs `rate` times as fast as the wall from `originMs` on, so that AWS stamps and expires as octank's clock does. */
 export interface RehearsalClock {
   readonly rate: number;
@@ -116,11 +114,5 @@ export interface RunningService {
   readonly service: Service;
   /** False: this service has no such fault. */
   inject?(fault: InjectedFault): Promise<boolean>;
-  stop(): Promise<void>;
-}
-
-/** The databases that stand in for on-premises and Aurora, as `startStandIns({ config, context })` of stand-ins/index.ts returns them. */
-export interface RunningStandIns {
-  readonly databases: RehearsalEndpoint['databases'];
   stop(): Promise<void>;
 }

@@ -1,0 +1,132 @@
+/** `octank rehearsal start|stop|status` and `octank rehearse`: the rehearsal as a process beside us, started, found again and ended. */
+import { spawn } from 'node:child_process';
+import { mkdir, open, readFile, rename, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { Fault } from '../model/fault.ts';
+import type { RehearsalConfig, RehearsalEndpoint } from './config.ts';
+import { ownerOf } from './pid-file.ts';
+import { endpointFile } from './rehearsal.ts';
+
+export interface StartOptions {
+  readonly config: RehearsalConfig;
+  /** Path of the built main.js. */
+  readonly entry: string;
+  /** One line for the user, now and then. */
+  log(line: string): void;
+  /** Seeding large databases takes its time. */
+  readonly deadlineSeconds?: number;
+  readonly signal?: AbortSignal;
+}
+
+export type RehearsalStatus =
+  | { readonly state: 'running'; readonly endpoint: RehearsalEndpoint }
+  | { readonly state: 'starting'; readonly pid: number }
+  | { readonly state: 'stopped' };
+
+const pollMs = 25;
+const stopSeconds = 60;
+
+export const logFile = (stateDir: string): string => join(stateDir, 'rehearsal.log');
+
+const readEndpoint = async (stateDir: string): Promise<RehearsalEndpoint | undefined> => {
+  const text = await readFile(endpointFile(stateDir), 'utf8').catch(() => '');
+  return text === '' ? undefined : (JSON.parse(text) as RehearsalEndpoint);
+};
+
+const answers = async (endpoint: RehearsalEndpoint): Promise<boolean> => {
+  try {
+    const response = await fetch(`${endpoint.url}/_octank/health`, { signal: AbortSignal.timeout(2000) });
+    const body = (await response.json()) as { ready?: boolean; pid?: number };
+    return body.ready === true && body.pid === endpoint.pid;
+  } catch {
+    return false;
+  }
+};
+
+export const rehearsalStatus = async (stateDir: string): Promise<RehearsalStatus> => {
+  const owner = await ownerOf(stateDir);
+  if (!owner) return { state: 'stopped' };
+  const endpoint = await readEndpoint(stateDir);
+  // The file may be the last run's: only the one that lives now counts.
+  if (endpoint?.pid === owner.pid && (await answers(endpoint))) return { state: 'running', endpoint };
+  return { state: 'starting', pid: owner.pid };
+};
+
+const lastLines = async (stateDir: string): Promise<string> => {
+  const text = await readFile(logFile(stateDir), 'utf8').catch(() => '');
+  return text.trimEnd().split('\n').slice(-5).join('\n');
+};
+
+/** Secrets may be in it: only its owner reads it. */
+const writeConfig = async (config: RehearsalConfig): Promise<string> => {
+  const path = join(config.stateDir, 'config.json');
+  await mkdir(config.stateDir, { recursive: true, mode: 0o700 });
+  await writeFile(`${path}.new`, JSON.stringify(config, null, 2), { mode: 0o600 });
+  await rename(`${path}.new`, path);
+  return path;
+};
+
+const notStarted = async (stateDir: string, detail: string): Promise<Fault> =>
+  new Fault({
+    code: 'rehearsal.not-started',
+    summary: 'The rehearsal did not start.',
+    detail: `${detail}\n${await lastLines(stateDir)}`.trim(),
+    hint: `Read ${logFile(stateDir)}.`,
+  });
+
+/** Starts it, or finds the one that runs on the folder. It outlives us. */
+export const startRehearsal = async (options: StartOptions): Promise<RehearsalEndpoint> => {
+  const { config, entry, signal } = options;
+  const { stateDir } = config;
+  const before = await rehearsalStatus(stateDir);
+  if (before.state === 'running') return before.endpoint;
+  const deadline = Date.now() + (options.deadlineSeconds ?? 300) * 1000;
+  let exit: string | undefined;
+  if (before.state === 'stopped') {
+    const configFile = await writeConfig(config);
+    const output = await open(logFile(stateDir), 'a', 0o600);
+    const child = spawn(process.execPath, [entry, configFile], {
+      detached: true,
+      stdio: ['ignore', 'ignore', output.fd],
+    });
+    await output.close();
+    child.once('error', (error) => {
+      exit = error.message;
+    });
+    child.once('exit', (code, by) => {
+      exit = `It ended with ${code ?? by}.`;
+    });
+    child.unref();
+    options.log(`The rehearsal starts in ${stateDir}.`);
+  }
+  for (;;) {
+    signal?.throwIfAborted();
+    const status = await rehearsalStatus(stateDir);
+    if (status.state === 'running') return status.endpoint;
+    if (exit !== undefined) throw await notStarted(stateDir, exit);
+    if (Date.now() > deadline)
+      throw await notStarted(stateDir, `It was not ready after ${options.deadlineSeconds ?? 300} s.`);
+    await sleep(pollMs);
+  }
+};
+
+/** False: none was running. Databases are stopped with it; state stays. */
+export const stopRehearsal = async (stateDir: string): Promise<boolean> => {
+  const owner = await ownerOf(stateDir);
+  if (!owner) return false;
+  process.kill(owner.pid, 'SIGTERM');
+  const deadline = Date.now() + stopSeconds * 1000;
+  while (await ownerOf(stateDir)) {
+    if (Date.now() > deadline)
+      throw new Fault({
+        code: 'rehearsal.not-stopped',
+        summary: 'The rehearsal did not stop in time.',
+        detail: `pid ${owner.pid}, after ${stopSeconds} s.`,
+        hint: `kill -9 ${owner.pid}; its state survives that.`,
+        effect: 'unknown',
+      });
+    await sleep(pollMs);
+  }
+  return true;
+};
