@@ -4,3 +4,4 @@ export { type DecodedPlan, type DecodeOptions, decodePlan, readPlan } from './de
 export { matchTables } from './globs.ts';
 export { jsonSchema } from './json-schema.ts';
 export { lintPlan } from './lint/index.ts';
+export { renderPlan } from './render.ts';

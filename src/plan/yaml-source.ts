@@ -64,6 +64,11 @@ const syntaxCodes: Readonly<
     summary: 'The file holds more than one document.',
     hint: 'Write one plan per file: remove everything from the second --- on.',
   },
+  RESOURCE_EXHAUSTION: {
+    code: 'plan.too-deep',
+    summary: 'The text is nested deeper than any plan.',
+    hint: 'Check that this is a plan file.',
+  },
   TAG_RESOLVE_FAILED: {
     code: 'plan.unknown-tag',
     summary: 'A YAML tag is not known.',
@@ -93,6 +98,7 @@ const refusal = (code: string, summary: string, detail: string, hint: string, ra
   range,
 });
 
+/** How deep brackets, compact blocks (`- - - x`) and indentation could nest; counted before the parser, which recurses. */
 const depthOf = (text: string): number => {
   let depth = 0;
   let deepest = 0;
@@ -100,6 +106,12 @@ const depthOf = (text: string): number => {
     if (sign === '[' || sign === '{') depth += 1;
     if (sign === ']' || sign === '}') depth = Math.max(0, depth - 1);
     deepest = Math.max(deepest, depth);
+  }
+  // Measured: twenty thousand "? " on one line end the process inside the parser, past every catch.
+  for (const line of text.split(/\r\n|[\n\r]/)) {
+    const indicators = line.match(/(?<=^|\s)[-?:](?=\s|$)/g)?.length ?? 0;
+    const indentation = line.length - line.trimStart().length;
+    deepest = Math.max(deepest, indicators, Math.floor(indentation / 8));
   }
   return deepest;
 };
@@ -169,6 +181,24 @@ const nothing = (diagnostics: readonly Diagnostic[], rangeOf: YamlSource['rangeO
   rangeOf,
 });
 
+const badAlias = (range: SourceRange): Diagnostic =>
+  refusal(
+    'plan.alias',
+    'An alias is unknown, holds itself, or expands to too much.',
+    `At most ${limits.aliasCount} expansions are followed.`,
+    'Write the values out instead.',
+    range,
+  );
+
+const tooDeep = (range: SourceRange): Diagnostic =>
+  refusal(
+    'plan.too-deep',
+    'The text is nested deeper than any plan.',
+    `More than ${limits.depth} lists or maps stand inside each other.`,
+    'Check that this is a plan file.',
+    range,
+  );
+
 const tooLarge = (text: string, start: SourceRange): Diagnostic | undefined => {
   const size = Buffer.byteLength(text);
   if (size > limits.bytes)
@@ -179,15 +209,27 @@ const tooLarge = (text: string, start: SourceRange): Diagnostic | undefined => {
       'Check that this is a plan file.',
       start,
     );
-  return depthOf(text) > limits.depth
-    ? refusal(
-        'plan.too-deep',
-        'The text is nested deeper than any plan.',
-        `More than ${limits.depth} brackets are open at once.`,
-        'Check that this is a plan file.',
-        start,
-      )
-    : undefined;
+  return depthOf(text) > limits.depth ? tooDeep(start) : undefined;
+};
+
+const isCircular = (value: unknown, above: readonly unknown[] = []): boolean =>
+  typeof value === 'object' &&
+  value !== null &&
+  (above.includes(value) || Object.values(value).some((member) => isCircular(member, [...above, value])));
+
+const parsed = (text: string, counter: LineCounter, rangeOf: YamlSource['rangeOf']): YamlSource => {
+  const document = parseDocument(text, {
+    lineCounter: counter,
+    prettyErrors: false,
+    uniqueKeys: true,
+  });
+  const diagnostics = [...document.errors, ...document.warnings].map((problem) => fromYaml(problem, rangeOf));
+  const source = { ...locators(document, rangeOf), scalars: () => scalarsOf(document, rangeOf), rangeOf };
+  const isReadable = diagnostics.every((problem) => problem.code === 'plan.duplicate-key');
+  if (!isReadable) return { ...source, value: undefined, diagnostics };
+  const value: unknown = document.toJS({ maxAliasCount: limits.aliasCount });
+  if (isCircular(value)) return { ...source, value: undefined, diagnostics: [...diagnostics, badAlias(rangeOf(0, 1))] };
+  return { ...source, value, diagnostics };
 };
 
 /** Never throws: whatever is wrong with the text is a diagnostic. */
@@ -196,32 +238,11 @@ export const readYaml = (text: string, file: string): YamlSource => {
   const rangeOf = ranger(file, counter);
   const refused = tooLarge(text, { file, line: 1, column: 1, endLine: 1, endColumn: 2 });
   if (refused) return nothing([refused], rangeOf);
+  const start = rangeOf(0, 1);
   try {
-    const document = parseDocument(text, {
-      lineCounter: counter,
-      prettyErrors: false,
-      uniqueKeys: true,
-      logLevel: 'silent',
-    });
-    const diagnostics = [...document.errors, ...document.warnings].map((problem) => fromYaml(problem, rangeOf));
-    const isReadable = diagnostics.every((problem) => problem.code === 'plan.duplicate-key');
-    const source = { ...locators(document, rangeOf), scalars: () => scalarsOf(document, rangeOf), rangeOf };
-    if (!isReadable) return { ...source, value: undefined, diagnostics };
-    return { ...source, value: document.toJS({ maxAliasCount: limits.aliasCount }), diagnostics };
+    return parsed(text, counter, rangeOf);
   } catch (error) {
     // The library throws for unresolved and for exploding aliases, and the engine for nests that exhaust its stack.
-    const isAliasTrouble = error instanceof ReferenceError;
-    return nothing(
-      [
-        refusal(
-          isAliasTrouble ? 'plan.alias' : 'plan.yaml-syntax',
-          isAliasTrouble ? 'An alias is unknown or expands to too much.' : 'The text cannot be read as YAML.',
-          isAliasTrouble ? `At most ${limits.aliasCount} expansions are followed.` : 'It is nested too deeply.',
-          'Write the values out instead.',
-          rangeOf(0, 1),
-        ),
-      ],
-      rangeOf,
-    );
+    return nothing([error instanceof ReferenceError ? badAlias(start) : tooDeep(start)], rangeOf);
   }
 };
