@@ -24,6 +24,8 @@ interface Rendering {
 }
 
 const statementsOf = (object: AnyObject, { graph, tables, context }: Rendering): readonly Statement[] => {
+  // It comes into being with the parent's, under a name that the server chooses.
+  if ('inherited' in object && object.inherited) return [];
   const needs = needsOf(object, graph, context);
   switch (object.kind) {
     case 'schema':

@@ -120,14 +120,14 @@ const words: Record<Obstacle['kind'], { readonly summary: string; readonly hint:
   },
 };
 
-const notCarried = (object: AnyObject, obstacles: readonly Obstacle[]): Finding => {
+const notCarried = (object: AnyObject, obstacles: readonly Obstacle[], isLoose = false): Finding => {
   const kind =
     (['unsupported', 'renamed', 'outside'] as const).find((k) => obstacles.some((o) => o.kind === k)) ?? 'outside';
   const reasons = [...new Set(obstacles.filter((o) => o.kind === kind).map((o) => o.what))].sort();
   return {
     id: edgeId(object),
     // What lies outside is a crossing edge, which has its own check and its own acceptance.
-    severity: kind === 'outside' ? 'info' : 'error',
+    severity: kind === 'outside' ? 'info' : isLoose ? 'warning' : 'error',
     summary: words[kind].summary,
     detail: `${object.kind} ${shownName(object.id)}: ${listed(reasons)}.`,
     hint: words[kind].hint,
@@ -161,6 +161,33 @@ const onlookers = (ground: Ground): readonly AnyObject[] =>
       ground.tables.has(id),
     ),
   );
+
+/** Objects that neither need nor see any table: an application may call them all the same. */
+const looseObjects = (ground: Ground): readonly AnyObject[] =>
+  [...ground.source.types, ...ground.source.sequences, ...ground.source.views, ...ground.source.routines].filter(
+    (object) => ![...ground.graph.closure([object.id])].some(isRelation),
+  );
+
+/** A schema that moves whole takes its loose objects along; of one that is split they could belong to either half. */
+const movesWhole = (schema: string, ground: Ground): boolean => {
+  const tables = ground.source.tables.filter((table) => table.schema === schema);
+  return tables.length > 0 && tables.every((table) => ground.tables.has(table.id));
+};
+
+const leftLoose = (objects: readonly AnyObject[], ground: Ground): readonly Finding[] => {
+  const moving = new Set([...ground.tables].map((id) => ground.graph.object(id)?.schema));
+  const schemas = new Set(objects.map((object) => object.schema));
+  return [...schemas]
+    .filter((schema) => moving.has(schema))
+    .map((schema) => ({
+      id: objectId('loose', schema),
+      severity: 'info',
+      summary: 'Objects that no table of the wave uses stay behind.',
+      detail: `${listed(objects.filter((object) => object.schema === schema).map((object) => object.id))}.`,
+      hint: 'They travel when all tables of their schema are in one wave; otherwise create them by hand if the application calls them.',
+      acceptable: true,
+    }));
+};
 
 const otherFindings = (ground: Ground, carried: ReadonlySet<ObjectId>): readonly Finding[] =>
   ground.source.others
@@ -226,15 +253,15 @@ export const selectObjects = (options: {
       if (fits) carried.add(id);
     }
   };
-  const offer = (object: AnyObject): void => {
+  const offer = (object: AnyObject, isLoose = false): void => {
     const obstacles = obstaclesOf(object.id, ground);
-    if (obstacles.length > 0) findings.push(notCarried(object, obstacles));
+    if (obstacles.length > 0) findings.push(notCarried(object, obstacles, isLoose));
     else take(graph.closure([object.id], through));
   };
 
   const names = options.source.tables.filter((table) => tables.has(table.id));
   const hung = names.flatMap((table) => graph.hungOn({ schema: table.schema, table: table.name }));
-  const keys = hung.filter((object) => object.kind === 'constraint' && object.type === 'primary');
+  const keys = hung.filter((object) => object.kind === 'constraint' && object.type === 'primary' && !object.inherited);
   const foundations = graph.closure([...tables, ...ownedSequences(ground), ...keys.map(({ id }) => id)], through);
   for (const table of names) findings.push(...tableFindings(table, ground));
   take(foundations);
@@ -251,6 +278,14 @@ export const selectObjects = (options: {
     const obstacles = obstaclesOf(id, ground);
     if (obstacles.length > 0) findings.push(notCarried(object, obstacles));
   }
+  const loose = looseObjects(ground).filter((object) => !carried.has(object.id));
+  for (const object of loose) if (movesWhole(object.schema, ground)) offer(object, true);
+  findings.push(
+    ...leftLoose(
+      loose.filter((object) => !movesWhole(object.schema, ground)),
+      ground,
+    ),
+  );
   findings.push(...otherFindings(ground, carried));
   return {
     graph,

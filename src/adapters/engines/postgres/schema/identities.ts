@@ -30,8 +30,12 @@ export class Identities {
     this.#classes = classes;
     this.#dependencies = dependencies;
     for (const row of aliases) this.#aliases.set(`${row.class}:${row.oid}`, `${row.ownerClass}:${row.owner}`);
-    for (const row of dependencies)
-      if (row.type === 'e') this.#members.set(`${row.class}:${row.oid}`, `${row.usedClass}:${row.used}`);
+    for (const row of dependencies) {
+      const key = `${row.class}:${row.oid}`;
+      if (row.type === 'e') this.#members.set(key, `${row.usedClass}:${row.used}`);
+      // What the server made inside another object (a range's constructors and cast) is that object.
+      if (row.type === 'i' && !this.#aliases.has(key)) this.#aliases.set(key, `${row.usedClass}:${row.used}`);
+    }
   }
 
   key(catalog: string, oid: string): string {

@@ -1,6 +1,10 @@
 /** Catalog queries for everything that is not a table: schemas, types, routines, grants, roles, dependencies, and what octank only names. */
 import { userSchema } from './relation-queries.ts';
 
+/** The server makes constructors and a cast for each range type; they come with it. */
+const notInside = (catalog: string, oid: string): string => `not exists (select 1 from pg_depend i
+  where i.classid = '${catalog}'::regclass and i.objid = ${oid} and i.deptype = 'i')`;
+
 export const schemas = (): string => `
   select n.oid::text, n.nspname as schema, n.nspname as name, pg_get_userbyid(n.nspowner) as owner,
     obj_description(n.oid, 'pg_namespace') as comment
@@ -49,7 +53,7 @@ export const routines = (): string => `
     case p.prokind when 'f' then 'function' when 'p' then 'procedure' when 'a' then 'aggregate' else 'window' end as form,
     coalesce((select string_agg(format_type(u.type, null), ', ' order by u.position)
       from unnest(p.proargtypes) with ordinality u(type, position)), '') as arguments,
-    l.lanname as language, l.lanpltrusted or l.lanname in ('sql') as "trustedLanguage", p.prosecdef as "securityDefiner",
+    l.lanname as language, l.lanpltrusted or l.lanname = 'sql' or p.prokind = 'a' as "trustedLanguage", p.prosecdef as "securityDefiner",
     case when p.prokind <> 'a' then pg_get_functiondef(p.oid)
       else format('CREATE AGGREGATE %I.%I(%s) (SFUNC = %s, STYPE = %s', n.nspname, p.proname,
           case when p.pronargs = 0 then '*' else pg_get_function_arguments(p.oid) end, g.aggtransfn::regproc, format_type(g.aggtranstype, null))
@@ -65,7 +69,7 @@ export const routines = (): string => `
     end as definition
   from pg_proc p join pg_namespace n on n.oid = p.pronamespace join pg_language l on l.oid = p.prolang
     left join pg_aggregate g on g.aggfnoid = p.oid
-  where ${userSchema} and (g.aggkind is null or g.aggkind = 'n' and g.aggmtransfn = 0)
+  where ${userSchema} and (g.aggkind is null or g.aggkind = 'n' and g.aggmtransfn = 0) and ${notInside('pg_proc', 'p.oid')}
   order by n.nspname, p.proname, arguments`;
 
 /** Which object a catalog row belongs to, where it is not one itself: defaults, view rules, row and array types, published tables. */
@@ -120,7 +124,7 @@ export const grants = (): string => `
     select 'routine', n.nspname, p.proname, coalesce((select string_agg(format_type(u.type, null), ', ' order by u.position)
       from unnest(p.proargtypes) with ordinality u(type, position)), ''), null, p.proowner,
       coalesce(p.proacl, acldefault('f', p.proowner))
-    from pg_proc p join pg_namespace n on n.oid = p.pronamespace where ${userSchema}
+    from pg_proc p join pg_namespace n on n.oid = p.pronamespace where ${userSchema} and ${notInside('pg_proc', 'p.oid')}
     union all
     select case t.typtype when 'e' then 'enum' when 'd' then 'domain' when 'c' then 'composite' else 'range' end,
       n.nspname, t.typname, null, null, t.typowner, coalesce(t.typacl, acldefault('T', t.typowner))
@@ -134,7 +138,7 @@ export const grants = (): string => `
   order by 1, 2, 3, 4, 5, 6, 7`;
 
 export const roles = (): string => `
-  select rolname as name, rolcanlogin as "mayLogin", rolsuper as superuser from pg_roles where rolname !~ '^pg_' order by rolname`;
+  select rolname as name, rolcanlogin as "mayLogin", rolsuper as superuser from pg_roles order by rolname`;
 
 const other = (what: string, catalog: string, prefix: string, joins = '', where = 'true', wide = false): string => `
   select '${catalog}'::regclass::oid::text as class, o.oid::text, '${what}' as what, n.nspname as schema, o.${prefix}name::text as name,
@@ -177,7 +181,12 @@ export const others = (): string =>
     global('foreign server', 'pg_foreign_server', 'o.srvname::text'),
     global('procedural language', 'pg_language', 'o.lanname::text'),
     global('access method', 'pg_am', 'o.amname::text'),
-    global('cast', 'pg_cast', `format('%s as %s', format_type(o.castsource, null), format_type(o.casttarget, null))`),
+    global(
+      'cast',
+      'pg_cast',
+      `format('%s as %s', format_type(o.castsource, null), format_type(o.casttarget, null))`,
+      notInside('pg_cast', 'o.oid'),
+    ),
     global(
       'default privileges',
       'pg_default_acl',
