@@ -4,6 +4,7 @@ import type { Plan, Wave } from '../model/plan.ts';
 import { tableKey } from '../model/table.ts';
 import type { ServerFacts, TableFacts } from '../ports/database.ts';
 import { crossingEdges } from '../schema/crossing.ts';
+import { schemaPlanOf } from './convert-schema.ts';
 import type { WaveObserved } from './observed.ts';
 import { tableList } from './wave.ts';
 
@@ -273,6 +274,22 @@ export const checks: readonly Check[] = [
             `Name it under writers if it follows the repoint; otherwise stop it or move it before the cutover.`,
           ),
         ),
+  },
+  {
+    name: 'schema-finding',
+    run: ({ plan, wave, observed }) =>
+      schemaPlanOf(wave, observed.pairs, observed).findings.map((finding) => {
+        const { severity, summary } = finding;
+        const detail = `${finding.id}: ${finding.detail}`;
+        if (severity !== 'error' || !finding.acceptable) return { severity, summary, detail, hint: finding.hint };
+        return accepted(wave, finding.id)
+          ? warning(summary, `${detail} The plan accepts it.`, '')
+          : error(
+              summary,
+              detail,
+              `${finding.hint} To accept it in ${plan.file}: accept: [{ edge: "${finding.id}", reason: ... }].`,
+            );
+      }),
   },
   {
     name: 'crossing-edge',
