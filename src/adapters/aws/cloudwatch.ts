@@ -45,14 +45,20 @@ export interface Metrics {
   children(name: string): Promise<readonly AlarmView[]>;
 }
 
-/** Periods that lie wholly inside a window: those still open are neither many nor few, they are unfinished. */
+/**
+ * Data of a period arrive within about a minute of its end, each metric when it likes. Read earlier, an error ratio lacks its
+ * numerator and looks healthy, and of two ends the one that publishes later looks smaller.
+ */
+export const arrivalMs = 60_000;
+
+/** Periods that lie wholly inside a window and whose data have arrived: those still open are neither many nor few, they are unfinished. */
 export const closedPeriods = (
   window: { readonly since: number; readonly until: number },
   periodSeconds: number,
 ): { readonly start: number; readonly end: number } => {
   const period = periodSeconds * 1000;
   const start = Math.ceil(window.since / period) * period;
-  return { start, end: Math.max(start, Math.floor(window.until / period) * period) };
+  return { start, end: Math.max(start, Math.floor((window.until - arrivalMs) / period) * period) };
 };
 
 const encodeQuery = (id: string, query: SeriesRequest['queries'][string], period: number): MetricDataQuery => ({

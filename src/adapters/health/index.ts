@@ -11,8 +11,6 @@ export const healthSources: readonly HealthSource[] = [cloudWatchSource, alarmSo
 
 /** Resolution of request counts; both ends are summed over the same closed minutes. */
 const requestPeriodSeconds = 60;
-/** Metrics of a minute arrive within the next: counted earlier, the side that publishes later would look smaller. */
-const requestDelayMs = requestPeriodSeconds * 1000;
 
 export const createHealth = (services: Omit<HealthServices, 'looks'>): Health => {
   const all: HealthServices = { ...services, looks: new Map() };
@@ -25,7 +23,7 @@ export const createHealth = (services: Omit<HealthServices, 'looks'>): Health =>
       const { counted } = await services.metrics.series({
         queries: { counted: { ...metric, stat: 'Sum' } },
         periodSeconds: requestPeriodSeconds,
-        ...closedPeriods({ since, until: until - requestDelayMs }, requestPeriodSeconds),
+        ...closedPeriods({ since, until }, requestPeriodSeconds),
       });
       return counted === undefined || counted.length === 0 ? null : counted.reduce((sum, { value }) => sum + value, 0);
     },
