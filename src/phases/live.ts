@@ -2,10 +2,12 @@
 import { Fault } from '../model/fault.ts';
 import type { Wave } from '../model/plan.ts';
 import type { TablePair } from '../model/table.ts';
-import type { ChunkLedger } from '../parity/ledger.ts';
+import { decodeLedger } from '../parity/ledger-codec.ts';
 import type { Database } from '../ports/database.ts';
+import { type Applied, createApplied } from '../verify/applied.ts';
 import { type DirtyTracker, startDirtyTracker } from '../verify/dirty-tracker.ts';
 import type { Measurement, Ports } from './contract.ts';
+import { ledgerName } from './verify.ts';
 
 export interface LiveWave {
   /** Age of the newest heartbeat seen on the target, seconds; null before the first. */
@@ -14,6 +16,8 @@ export interface LiveWave {
   steadyLag(samples: number, limit: number): boolean;
   /** Marks chunks of the ledger from the change feed, and proves what followed a marker. */
   readonly tracker: DirtyTracker;
+  /** Proves, with markers, what the target has: without it no chunk is ever clean. */
+  readonly applied: Applied;
   stop(): Promise<void>;
 }
 
@@ -84,7 +88,6 @@ const startHeartbeat = (options: {
 export const createLiveWaves = (options: {
   readonly ports: Ports;
   readonly record: (measurement: Measurement) => Promise<void>;
-  readonly ledgerOf: (wave: string) => ChunkLedger | null;
 }): LiveWaves => {
   const { ports, record } = options;
   const waves = new Map<string, Promise<LiveWave>>();
@@ -99,7 +102,25 @@ export const createLiveWaves = (options: {
         detail: wave.name,
         hint: 'Someone dropped its slot; parity must be checked in full again.',
       });
-    const tracker = await startDirtyTracker({ streams: source.streams, wave: wave.name, pairs });
+    const name = ledgerName(wave);
+    const saved = await ports.checkpoints.load(name);
+    const ledger = saved === undefined ? null : decodeLedger(saved);
+    const tracker = await startDirtyTracker({
+      streams: source.streams,
+      wave: wave.name,
+      pairs,
+      clock: ports.clock,
+      // One that was never finished proves nothing, and its wave is checked again.
+      ledger: ledger?.isComplete ? ledger : null,
+      save: (text) => ports.checkpoints.save(name, text),
+    });
+    const applied = createApplied({
+      streams: source.streams,
+      source: source.signals,
+      target: target.signals,
+      clock: ports.clock,
+      tokens: `parity:${wave.name}:${Math.round(ports.clock.wall.now())}`,
+    });
     const heartbeat = startHeartbeat({ wave: wave.name, source, target, ports, record });
     const isFresh = (sample: Sample | undefined): boolean =>
       sample !== undefined && ports.clock.wall.now() - sample.at <= 2 * beatSeconds * 1000 + 1000;
@@ -110,6 +131,7 @@ export const createLiveWaves = (options: {
         return last.length === count && isFresh(last.at(-1)) && last.every((sample) => sample.lag <= limit);
       },
       tracker,
+      applied,
       stop: async () => {
         await heartbeat.stop();
         await tracker.stop();

@@ -3,7 +3,7 @@ import type { Change } from '../model/change.ts';
 import { exitCodes, Fault } from '../model/fault.ts';
 import type { ParityReport } from '../model/parity.ts';
 import type { Wave } from '../model/plan.ts';
-import { decodeLedger, encodeLedger } from '../parity/ledger.ts';
+import { decodeLedger } from '../parity/ledger-codec.ts';
 import { verifyTables } from '../verify/verify-tables.ts';
 import type { Phase, StepContext, StepKind } from './contract.ts';
 import { openWave, stepId } from './wave.ts';
@@ -35,17 +35,19 @@ export const differenceFault = (report: ParityReport, wave: Wave, file: string):
 const runParity = async (context: StepContext): Promise<ParityReport> => {
   const { wave, pairs, source, target } = await openWave(context);
   const live = await context.live.of(wave, pairs);
-  const { report, ledger } = await verifyTables({
+  const { report } = await verifyTables({
     source: source.rows,
     target: target.rows,
     pairs,
     clock: context.ports.clock,
     live: true,
+    tracker: live.tracker,
+    applied: live.applied,
     signal: context.signal,
     onProgress: (progress) => context.progress(progress),
   });
-  live.tracker.attach(ledger);
-  await context.ports.checkpoints.save(ledgerName(wave), encodeLedger(ledger));
+  // The tracker has held the ledger since the pass began; it alone saves it, so that no older text replaces a newer one.
+  await live.tracker.save();
   await context.record({ type: 'parity', wave: wave.name, final: false, report });
   return report;
 };
@@ -62,11 +64,10 @@ const parityStep: StepKind = {
     const { wave, pairs } = await openWave(context);
     const saved = await context.ports.checkpoints.load(ledgerName(wave));
     if (saved === undefined) return { state: 'absent' };
-    const ledger = decodeLedger(saved);
     const report = context.state.parity[wave.name];
-    if (report?.verdict !== 'equal') return { state: 'absent' };
-    const live = await context.live.of(wave, pairs);
-    if (!live.tracker.attached()) live.tracker.attach(ledger);
+    if (report?.verdict !== 'equal' || !decodeLedger(saved).isComplete) return { state: 'absent' };
+    // Starts the feed, which takes the saved ledger up before its first event.
+    await context.live.of(wave, pairs);
     return {
       state: 'done',
       evidence: {

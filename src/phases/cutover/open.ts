@@ -1,5 +1,5 @@
 /** Cutover steps 9 and 10: the target opens, applications are repointed, the way back starts and everything is proven. */
-import { judge } from '../../gate/judge.ts';
+import { judge, sampleWindow } from '../../gate/judge.ts';
 import { exitCodes, Fault } from '../../model/fault.ts';
 import type { JsonObject } from '../../model/json.ts';
 import { worstVerdict } from '../../model/verdict.ts';
@@ -122,10 +122,7 @@ const judgeGates = async (context: StepContext): Promise<string | null> => {
       .filter((gate) => wave.cutover.gates.includes(gate.name))
       .map(async (gate) => {
         const now = clock.now();
-        const samples = await health.sample(gate, {
-          since: Math.max(since, now - gate.windowSeconds * 1000),
-          until: now,
-        });
+        const samples = await health.sample(gate, sampleWindow({ gate, now, stepStartedAt: since }));
         return judge({ gate, samples, now, stepStartedAt: since });
       }),
   );

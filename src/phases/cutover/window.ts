@@ -109,6 +109,7 @@ const refreshParity = async (context: StepContext): Promise<void> => {
     target: target.rows,
     pairs,
     tracker: live.tracker,
+    applied: live.applied,
     clock: context.ports.clock,
     live: true,
     budgetSeconds: null,
