@@ -278,6 +278,13 @@ export const selectObjects = (options: {
     const obstacles = obstaclesOf(id, ground);
     if (obstacles.length > 0) findings.push(notCarried(object, obstacles));
   }
+  // What hangs on tables that stay and reaches into the wave: keys that point at it, triggers that write it.
+  for (const object of allObjects(options.source)) {
+    if (!('table' in object) || object.inherited || tables.has(tableId(object.table)) || carried.has(object.id))
+      continue;
+    const reached = graph.closure([object.id], (id) => !isRelation(id));
+    if ([...reached].some((id) => tables.has(id))) findings.push(notCarried(object, obstaclesOf(object.id, ground)));
+  }
   const loose = looseObjects(ground).filter((object) => !carried.has(object.id));
   for (const object of loose) if (movesWhole(object.schema, ground)) offer(object, true);
   findings.push(
