@@ -127,7 +127,16 @@ const shiftStep: StepKind = {
     const back = Number(context.unwindTo?.inputs.sharePercent ?? 0);
     const live = await readPair(context);
     // One batch moves all the way back; the older rungs then find nothing left to undo.
-    if (live.share > back && !isShare(live.share, back)) await swapTo(context, back, 'moved-back');
+    if (live.share > back && !isShare(live.share, back)) return swapTo(context, back, 'moved-back');
+    // Moved back by a process that died before it could say so: without this record the next climb would see drift.
+    if (isShare(live.share, back) && !isShare(journaledShare(context), back))
+      await context.record({
+        type: 'weights',
+        record: recordName(specOf(context)),
+        sourceWeight: live.source.weight ?? 0,
+        targetWeight: live.target.weight ?? 0,
+        why: 'moved-back',
+      });
   },
 };
 

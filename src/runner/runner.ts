@@ -90,6 +90,12 @@ export const createRunner = (options: RunOptions) => {
     return found;
   };
 
+  /** The attempt that is under way, or the next one: what an earlier, walked-back attempt captured must not be taken for this one's. */
+  const attemptOf = (change: Change): number => {
+    const { status, attempts } = stateOf(change);
+    return status === 'intended' || status === 'unknown' || status === 'done' ? attempts : attempts + 1;
+  };
+
   const contextOf = (change: Change, unwindTo: Change | null = null): StepContext => ({
     plan,
     changeSet: state().changeSet,
@@ -101,7 +107,7 @@ export const createRunner = (options: RunOptions) => {
     },
     // While unwinding, the interrupt has already happened: the way back must not be cut short by it.
     signal: unwinding ? new AbortController().signal : signal,
-    token: `${state().lineage}:${change.id}:${stateOf(change).attempts}`,
+    token: `${state().lineage}:${change.id}:${attemptOf(change)}`,
     unwindTo,
     evidence: (stepId) => {
       const step = stepState(state(), stepId);
