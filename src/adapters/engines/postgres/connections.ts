@@ -26,6 +26,8 @@ export interface EffectOptions {
 
 export interface Connections {
   readonly place: Place;
+  /** Of the run; names what octank leaves in the database. */
+  readonly lineage: string;
   /** Reads. Repeated once when a connection that had died unnoticed was tried: never for statements that change something. */
   query<T>(sql: string, values?: readonly unknown[], options?: ReadOptions): Promise<readonly T[]>;
   /**
@@ -173,6 +175,7 @@ export const openConnections = (options: {
   const transaction = openTransactions(pool, target.place);
   return {
     place: target.place,
+    lineage: options.fencing.lineage,
     query: openReads(pool, target.place),
     effect: (run, given = {}) =>
       transaction(

@@ -9,6 +9,9 @@ import { sqlState } from './errors.ts';
 const lockClass = 0x6f637461;
 const keyOf = (text: string): number => createHash('sha256').update(text).digest().readInt32BE(0);
 
+/** Taken by whoever makes tables in schema octank: IF NOT EXISTS alone fails when two do it at once. After the lineage's lock, never before. */
+export const lockControl = `SELECT pg_catalog.pg_advisory_xact_lock(${lockClass}, ${keyOf('schema octank')})`;
+
 const takeoverSeconds = 60;
 
 /** Everyone may read what octank keeps there; nobody but octank writes it. */
@@ -60,8 +63,8 @@ const ensureTable = async (client: Client): Promise<void> => {
 const takeOver = async (client: Client, lineage: string, own: number): Promise<void> => {
   try {
     await client.query(`BEGIN; SET LOCAL lock_timeout = '${takeoverSeconds}s'`);
-    await client.query('SELECT pg_catalog.pg_advisory_xact_lock($1, $2)', [lockClass, keyOf('schema octank')]);
     await client.query('SELECT pg_catalog.pg_advisory_xact_lock($1, $2)', [lockClass, keyOf(lineage)]);
+    await client.query(lockControl);
     await ensureTable(client);
     await client.query(
       `INSERT INTO octank.fencing AS f (lineage, number) VALUES ($1, $2)

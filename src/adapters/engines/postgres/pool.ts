@@ -12,6 +12,7 @@ export const sessionSettings = [
   "SET intervalstyle = 'postgres'",
   'SET extra_float_digits = 3',
   "SET bytea_output = 'hex'",
+  "SET lc_monetary = 'C'",
   "SET xmloption = 'content'",
   "SET client_min_messages = 'warning'",
   "SET client_encoding = 'UTF8'",

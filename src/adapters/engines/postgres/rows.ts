@@ -1,0 +1,165 @@
+/** What parity asks of a PostgreSQL table: chunk bounds by walking the key, counts and sums made in the server, rows by name. */
+import type { TableName } from '../../../model/table.ts';
+import { tableKey } from '../../../model/table.ts';
+import type { KeyRange, RowSource, RowsPort } from '../../../ports/rows.ts';
+import type { Connections } from './connections.ts';
+import { hashMethod, readHashProbe } from './hash-probe.ts';
+import { keyColumnsExpression, tableMissing } from './relations.ts';
+import { type ColumnType, type RowSql, rowSql } from './row-sql.ts';
+
+const typesQuery = `
+  WITH RECURSIVE bases AS (
+    SELECT t.oid AS start, t.oid, t.typtype, t.typbasetype FROM pg_type t
+    UNION ALL SELECT b.start, n.oid, n.typtype, n.typbasetype FROM bases b JOIN pg_type n ON b.typtype = 'd' AND n.oid = b.typbasetype)
+  SELECT a.attname AS name, format_type(a.atttypid, a.atttypmod) AS type,
+    coalesce(e.typname, t.typname) AS base, e.oid IS NOT NULL AS is_array,
+    coalesce(e.typnamespace, t.typnamespace) = 'pg_catalog'::regnamespace AND coalesce(e.typtype, t.typtype) = 'b' AS is_built_in,
+    e.oid IS NULL AND t.typtype = 'e' AS is_enum, coalesce(to_jsonb(a)->>'attgenerated', '') <> '' AS is_generated,
+    ${keyColumnsExpression('c.oid')} AS key
+  FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+  JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped
+  JOIN bases ON bases.start = a.atttypid AND bases.typtype <> 'd' JOIN pg_type t ON t.oid = bases.oid
+  LEFT JOIN pg_type e ON t.typcategory = 'A' AND e.oid = t.typelem
+  WHERE n.nspname = $1 AND c.relname = $2 AND c.relkind IN ('r', 'p') ORDER BY a.attnum`;
+
+interface TypeRow {
+  readonly name: string;
+  readonly type: string;
+  readonly base: string;
+  readonly is_array: boolean;
+  readonly is_built_in: boolean;
+  readonly is_enum: boolean;
+  readonly is_generated: boolean;
+  readonly key: readonly string[];
+}
+
+interface Described {
+  readonly types: ReadonlyMap<string, ColumnType>;
+  /** Without generated ones: each side computes those from the others. */
+  readonly columns: readonly string[];
+  readonly key: readonly string[];
+}
+
+const describe = async (connections: Connections, table: TableName): Promise<Described> => {
+  const rows = await connections.query<TypeRow>(typesQuery, [table.schema, table.table]);
+  if (rows.length === 0) throw tableMissing([table]);
+  const types = rows.map(
+    (row): ColumnType => ({
+      name: row.name,
+      type: row.type,
+      base: row.base,
+      isArray: row.is_array,
+      isBuiltIn: row.is_built_in,
+      isEnum: row.is_enum,
+    }),
+  );
+  return {
+    types: new Map(types.map((type) => [type.name, type])),
+    columns: rows.filter((row) => !row.is_generated).map((row) => row.name),
+    key: rows[0]?.key ?? [],
+  };
+};
+
+/** A whole table may be summed: as long as it takes, but cancelled on demand. */
+const unlimited = { timeoutMs: 0 } as const;
+
+const readBounds = async (
+  connections: Connections,
+  sql: RowSql,
+  { rowsPerChunk, within }: { readonly rowsPerChunk: number; readonly within: KeyRange },
+): Promise<readonly (readonly string[])[]> => {
+  const bounds: (readonly string[])[] = [];
+  for (let from = within.from; ; ) {
+    const range = sql.range({ from, to: within.to });
+    const [next] = await connections.query<{ key: readonly string[] }>(
+      `SELECT ${sql.keyText} AS key FROM ${sql.from} ${range.where} ORDER BY ${sql.orderBy} OFFSET ${Math.max(1, Math.floor(rowsPerChunk)) - 1} LIMIT 1`,
+      range.values,
+      unlimited,
+    );
+    if (!next) return bounds;
+    bounds.push(next.key);
+    from = next.key;
+  }
+};
+
+/** The planner's guess: right for partitioned and never analysed tables too. */
+const estimate = async (connections: Connections, from: string): Promise<number> => {
+  const [row] = await connections.query<{ 'QUERY PLAN': readonly { Plan: { 'Plan Rows': number } }[] }>(
+    `EXPLAIN (FORMAT JSON) SELECT 1 FROM ${from}`,
+  );
+  return row?.['QUERY PLAN'][0]?.Plan['Plan Rows'] ?? 0;
+};
+
+export const postgresRows = (connections: Connections): RowsPort => {
+  const described = new Map<string, Promise<Described>>();
+  const describeOnce = (table: TableName): Promise<Described> => {
+    const key = tableKey(table);
+    const known = described.get(key);
+    if (known) return known;
+    const reading = describe(connections, table);
+    described.set(key, reading);
+    // A table that is not there yet may be made later.
+    reading.catch(() => described.delete(key));
+    return reading;
+  };
+  const sqlOf = async (source: RowSource): Promise<RowSql> => {
+    const [{ types }, method] = await Promise.all([describeOnce(source.table), hashMethod(connections)]);
+    return rowSql(source, types, method);
+  };
+  return {
+    hashProbe: () => readHashProbe(connections),
+    columns: async (table) => {
+      // Asked anew: callers ask when they begin, and the schema may have moved since the last time.
+      described.delete(tableKey(table));
+      const { columns, key } = await describeOnce(table);
+      return { columns, key };
+    },
+    estimateRows: async (table) => {
+      const sql = await sqlOf({ table, columns: [], key: [] });
+      return estimate(connections, sql.from);
+    },
+    bounds: async (source, rowsPerChunk, within) =>
+      source.key.length === 0 ? [] : readBounds(connections, await sqlOf(source), { rowsPerChunk, within }),
+    sum: async (source, range, signal) => {
+      const sql = await sqlOf(source);
+      const { where, values } = sql.range(range);
+      const [row] = await connections.query<{ rows: string; sum: string }>(
+        `SELECT count(*)::text AS rows, coalesce(sum(${sql.hash}), 0)::text AS sum FROM ${sql.from} ${where}`,
+        values,
+        signal ? { ...unlimited, signal } : unlimited,
+      );
+      return { rows: Number(row?.rows ?? 0), sum: row?.sum ?? '0' };
+    },
+    rows: async (source, range, limit) => {
+      const sql = await sqlOf(source);
+      const { where, values } = sql.range(range);
+      return connections.query<{ key: readonly string[]; values: readonly (string | null)[] }>(
+        `SELECT ${sql.keyText} AS key, ${sql.valuesText} AS values FROM ${sql.from} ${where} ${order(sql)} LIMIT ${limit}`,
+        values,
+        unlimited,
+      );
+    },
+    hashes: async (source, range, limit) => {
+      const sql = await sqlOf(source);
+      const { where, values } = sql.range(range);
+      return connections.query<{ key: readonly string[]; hash: string }>(
+        `SELECT ${sql.keyText} AS key, (${sql.hash})::text AS hash FROM ${sql.from} ${where} ${order(sql)} LIMIT ${limit}`,
+        values,
+        unlimited,
+      );
+    },
+    multiset: async (source, bucket, buckets) => {
+      const sql = await sqlOf(source);
+      const part = `((h % ${buckets}) + ${buckets}) % ${buckets}`;
+      const rows = await connections.query<{ hash: string; count: string; sample: readonly (string | null)[] }>(
+        `SELECT h::text AS hash, count(*)::text AS count, min(v) AS sample
+         FROM (SELECT ${sql.hash} AS h, ${sql.valuesText} AS v FROM ${sql.from}) AS every WHERE ${part} = $1 GROUP BY h`,
+        [bucket],
+        unlimited,
+      );
+      return rows.map((row) => ({ ...row, count: Number(row.count) }));
+    },
+  };
+};
+
+const order = (sql: RowSql): string => (sql.orderBy === '' ? '' : `ORDER BY ${sql.orderBy}`);
