@@ -3,8 +3,11 @@ import { canonicalJson, digestOf } from '../model/canonical.ts';
 import type { Change, ChangeSet } from '../model/change.ts';
 import { assert } from '../model/fault.ts';
 import type { Json } from '../model/json.ts';
-import type { Plan } from '../model/plan.ts';
+import type { Plan, Wave } from '../model/plan.ts';
 import { orderChanges } from './order.ts';
+
+/** What of a plan orders and identifies its change set; any Plan is one. */
+type PlanOutline = Pick<Plan, 'name' | 'digest'> & { readonly waves: readonly Pick<Wave, 'name' | 'needs'>[] };
 
 /** sha256 over what is reviewed: the plan, the steps in their order, and what they were computed from. */
 export const changeSetDigest = ({ plan, changes, basis }: Pick<ChangeSet, 'plan' | 'changes' | 'basis'>): string =>
@@ -18,13 +21,13 @@ const assertUnique = (changes: readonly Change[]): void => {
   }
 };
 
-const assertKnownWaves = (changes: readonly Change[], plan: Pick<Plan, 'waves'>): void => {
+const assertKnownWaves = (changes: readonly Change[], plan: PlanOutline): void => {
   for (const { id, wave } of changes)
     assert(wave === null || plan.waves.some(({ name }) => name === wave), `${id} is of a wave that the plan lacks`);
 };
 
 export const makeChangeSet = (options: {
-  readonly plan: Pick<Plan, 'name' | 'digest' | 'waves'>;
+  readonly plan: PlanOutline;
   readonly changes: readonly Change[];
   readonly basis: Readonly<Record<string, string>>;
 }): ChangeSet => {

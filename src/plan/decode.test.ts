@@ -58,12 +58,18 @@ describe('what a plan means', () => {
     });
   });
 
-  it('follows aliases', () => {
-    const text = planWith(
-      ['secretsManager: octank/monolith }', '&one secretsManager: octank/monolith }'],
-      ['gates: [http-errors]\n    measure', 'gates: &g [http-errors]\n    measure'],
+  it('follows aliases, and places what is wrong behind one where it is written', () => {
+    const anchored = planWith(
+      ['gates: [http-errors]', 'gates: &gates [http-errors]'],
+      ['gates: [http-errors]\n    measure', 'gates: *gates\n    measure'],
     );
-    expect(planOf(text.replace('approvals:', 'notify: {}\napprovals:')).waves).toHaveLength(1);
+    expect(planOf(anchored).digest).toBe(planOf(planText).digest);
+    const broken = anchored.replace('&gates [http-errors]', '&gates [7]');
+    const { line } = placeOf(broken, '&gates');
+    expect(decode(broken).diagnostics.map(({ code, range }) => [code, range?.line])).toEqual([
+      ['plan.wrong-type', line],
+      ['plan.wrong-type', line],
+    ]);
   });
 
   it('has one digest whatever its comments, layout and order of keys', () => {

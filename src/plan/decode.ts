@@ -24,6 +24,14 @@ export interface DecodedPlan {
   readonly diagnostics: readonly Diagnostic[];
 }
 
+/** A schema compiles itself when first used, and a process decodes with one catalog: kept, it costs that once. */
+const shapes = new WeakMap<PlanCatalog, ReturnType<typeof planShape>>();
+const shapeFor = (catalog: PlanCatalog): ReturnType<typeof planShape> => {
+  const shape = shapes.get(catalog) ?? planShape(catalog);
+  shapes.set(catalog, shape);
+  return shape;
+};
+
 const emptyFile = (range: SourceRange): Diagnostic => ({
   severity: 'error',
   code: 'plan.empty',
@@ -88,7 +96,7 @@ const decodeSource = (
       }),
     ),
   );
-  const schema = planShape(catalog);
+  const schema = shapeFor(catalog);
   const result = schema.safeParse(rest);
   if (!result.success)
     return done(

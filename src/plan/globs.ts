@@ -56,14 +56,34 @@ export const covers = both(segmentCovers);
 /** Some name is matched by both patterns. */
 export const meet = both(segmentsMeet);
 
-/** Characters of a pattern as a regular expression: each name is then one pass, however many tables there are. */
-const toRegExp = (pattern: string): RegExp => {
-  const [schema, table] = parts(pattern);
-  const source = (text: string, any: string): string =>
-    text
-      .replaceAll(/\*+/g, '*')
-      .replaceAll(/[\\^$.*+?()[\]{}|/]/g, (sign) => (sign === '*' ? `${any}*` : sign === '?' ? any : `\\${sign}`));
-  return new RegExp(`^${source(schema, '[^.]')}\\.${source(table, '[^]')}$`, 'u');
+/** Goes back to the last star only, so that no pattern costs more than its length times the name's. Regular expressions would. */
+const segmentMatches = (pattern: readonly string[], text: readonly string[]): boolean => {
+  let [p, t] = [0, 0];
+  let star = -1;
+  let starAt = 0;
+  while (t < text.length) {
+    if (pattern[p] === '*') {
+      star = p;
+      starAt = t;
+      p += 1;
+    } else if (p < pattern.length && (pattern[p] === '?' || pattern[p] === text[t])) {
+      p += 1;
+      t += 1;
+    } else if (star >= 0) {
+      starAt += 1;
+      p = star + 1;
+      t = starAt;
+    } else return false;
+  }
+  return pattern.slice(p).every((sign) => sign === '*');
+};
+
+const matcher = (pattern: string): ((name: string) => boolean) => {
+  const [schema, table] = parts(pattern).map((part) => [...part]);
+  return (name) => {
+    const [itsSchema, itsTable] = parts(name).map((part) => [...part]);
+    return segmentMatches(schema ?? [], itsSchema ?? []) && segmentMatches(table ?? [], itsTable ?? []);
+  };
 };
 
 export interface MatchedTables {
@@ -79,11 +99,11 @@ export const matchTables = (
   names: readonly string[],
 ): MatchedTables => {
   const compile = (patterns: readonly string[]) =>
-    patterns.map((pattern) => ({ pattern, regExp: toRegExp(pattern), used: false }));
+    patterns.map((pattern) => ({ pattern, matches: matcher(pattern), used: false }));
   const included = compile(include);
   const excluded = compile(exclude);
   const hits = (compiled: ReturnType<typeof compile>, name: string): boolean => {
-    const hit = compiled.filter(({ regExp }) => regExp.test(name));
+    const hit = compiled.filter(({ matches }) => matches(name));
     for (const entry of hit) entry.used = true;
     return hit.length > 0;
   };
