@@ -36,6 +36,14 @@ export const differingKeys = (
   return suspects;
 };
 
+/** Values longer than this are cut in reports, after they were compared. */
+const longestValue = 200;
+
+const shown = (value: string | null): string | null =>
+  value === null || value.length <= longestValue
+    ? value
+    : `${value.slice(0, longestValue)}... (${value.length} characters)`;
+
 /** A row named with the columns that differ and both values; all columns where one side lacks the row. */
 export const sampleOf = (options: {
   readonly kind: RowDifferenceKind;
@@ -55,6 +63,10 @@ export const sampleOf = (options: {
   return {
     key: Object.fromEntries(keyColumns.map((column, index) => [column, key[index] ?? null])),
     kind,
-    columns: isWhole ? cells : cells.filter((cell) => cell.source !== cell.target),
+    columns: (isWhole ? cells : cells.filter((cell) => cell.source !== cell.target)).map((cell) => ({
+      name: cell.name,
+      source: shown(cell.source),
+      target: shown(cell.target),
+    })),
   };
 };

@@ -1,4 +1,5 @@
 /** Parity from a ledger: reads only chunks that may have changed since they were proven equal, or are too old; all counts. */
+import { Fault } from '../model/fault.ts';
 import type { ParityReport, TableParity } from '../model/parity.ts';
 import { type TablePair, tableKey } from '../model/table.ts';
 import { type Chunk, type ChunkLedger, isClean, type TableLedger } from '../parity/ledger.ts';
@@ -7,7 +8,7 @@ import type { RowsPort } from '../ports/rows.ts';
 import type { Applied } from './applied.ts';
 import type { DirtyTracker } from './dirty-tracker.ts';
 import { createPass, verdictOf } from './pass.ts';
-import { requireSameHash, type Sides } from './sides.ts';
+import { defaultSizes, requireSameHash, type Sides, type Sizes } from './sides.ts';
 import type { Patience } from './suspects.ts';
 import { createWatermark, fixedNotes, livePatience, runWork, verifyTables } from './verify-tables.ts';
 
@@ -25,6 +26,7 @@ export interface FinalParityOptions {
   readonly maxAgeSeconds: number;
   readonly signal: AbortSignal;
   readonly applied?: Applied | null;
+  readonly sizes?: Sizes;
 }
 
 /** Under the fence: replication may still be applying the last batch, so a difference must stay for this long. */
@@ -87,6 +89,14 @@ const inconclusive = (tables: readonly TableLedger[], note: string): ParityRepor
   notes: [note],
 });
 
+const budgetFault = (seconds: number): Fault =>
+  new Fault({
+    code: 'parity.budget',
+    summary: 'Parity was not decided inside its budget.',
+    detail: `${seconds.toFixed(1)} s; nothing was changed by the check.`,
+    hint: 'Apply again: what was equal before the fence is then known. Or give the cutover a larger downtimeBudget.',
+  });
+
 async function* each(due: readonly Due[]): AsyncGenerator<Due> {
   yield* due;
 }
@@ -106,7 +116,7 @@ const inFull = async (options: FinalParityOptions, patience: Patience): Promise<
 /** Faults: `parity.hash-differs`, and what the ports and the feed throw. */
 export const finalParity = async (options: FinalParityOptions): Promise<{ readonly report: ParityReport }> => {
   const { tracker, clock, live, signal } = options;
-  const sides: Sides = { source: options.source, target: options.target };
+  const sides: Sides = { source: options.source, target: options.target, sizes: options.sizes ?? defaultSizes };
   const startedAt = clock.wall.now();
   const left = (): number =>
     (options.budgetSeconds ?? livePatience.deadlineSeconds) - (clock.wall.now() - startedAt) / 1000;
@@ -127,7 +137,10 @@ export const finalParity = async (options: FinalParityOptions): Promise<{ readon
     applied: live ? (options.applied ?? null) : null,
     patience,
   });
-  const check = ({ table, chunk }: Due): Promise<void> => pass.check(table, chunk, watermark.current());
+  const check = ({ table, chunk }: Due): Promise<void> => {
+    if (options.budgetSeconds !== null && left() <= 0) throw budgetFault(options.budgetSeconds);
+    return pass.check(table, chunk, watermark.current());
+  };
   const due = dueChunks(ledger, options);
   await runWork(each(due), check, signal);
   const uncounted = live ? [] : await countsDiffer(sides, ledger.tables, signal);

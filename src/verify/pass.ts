@@ -10,13 +10,6 @@ import { differenceKind, samplesOf } from './samples.ts';
 import { pagesOf, readBucket, readPage, type Side, type Sides, sumBoth } from './sides.ts';
 import { type Patience, resolveSuspects, type SuspectPage, type SuspectRow, suspectPage } from './suspects.ts';
 
-/** Chunks scan fastest at this size; a differing one is narrowed by parts before rows are read (reference/performance.md). */
-export const rowsPerChunk = 50_000;
-export const rowsPerPart = 500;
-/** Distinct rows per bucket of a table without a key. */
-const rowsPerBucket = 50_000;
-/** Suspects held at once; more are decided in between, so that memory is bounded however much differs. */
-const mostSuspects = 50_000;
 /** Rows named per table. Counts are exact. */
 export const samplesPerTable = 20;
 
@@ -131,7 +124,7 @@ export const createPass = (options: PassOptions): Pass => {
     if (page.rows.length === 0) return;
     pending.push({ doubt, page });
     suspects += page.rows.length;
-    if (suspects <= mostSuspects) return;
+    if (suspects <= sides.sizes.mostSuspects) return;
     // One decision at a time, whichever worker comes to it.
     deciding = deciding.then(decide);
     await deciding;
@@ -140,7 +133,7 @@ export const createPass = (options: PassOptions): Pass => {
   /** Parts of a differing chunk that differ themselves, cut into pages of rows. */
   const narrow = async (doubt: Doubt, table: TableLedger): Promise<void> => {
     const { range } = doubt.chunk;
-    for (const part of rangesOf(range, await sides.source.bounds(table.source, rowsPerPart, range))) {
+    for (const part of rangesOf(range, await sides.source.bounds(table.source, sides.sizes.rowsPerPart, range))) {
       if ((await sumBoth(sides, table, part, signal)).isEqual) continue;
       for await (const rows of pagesOf(sides, table, part)) {
         signal.throwIfAborted();
@@ -164,7 +157,7 @@ export const createPass = (options: PassOptions): Pass => {
       sides.source.estimateRows(table.pair.source),
       sides.target.estimateRows(table.pair.target),
     ]);
-    const buckets = Math.max(1, Math.ceil(Math.max(...estimates) / rowsPerBucket));
+    const buckets = Math.max(1, Math.ceil(Math.max(...estimates) / sides.sizes.rowsPerBucket));
     const rows = { source: 0, target: 0 };
     let isEqual = true;
     for (let bucket = 0; bucket < buckets; bucket += 1) {

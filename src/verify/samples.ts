@@ -3,7 +3,7 @@ import type { RowDifferenceKind, RowSample } from '../model/parity.ts';
 import { kindOf, sampleOf } from '../parity/difference.ts';
 import { keyText } from '../parity/ledger.ts';
 import type { KeyRange, RowText } from '../ports/rows.ts';
-import { rowsPerPage, type Side, type Sides } from './sides.ts';
+import type { Side, Sides } from './sides.ts';
 import type { SuspectPage, SuspectRow } from './suspects.ts';
 
 /** In a bucket the side that has a row more often has the extra rows. */
@@ -22,7 +22,7 @@ const rowsByKey = async (
   range: KeyRange,
 ): Promise<ReadonlyMap<string, RowText>> => {
   // A page may have grown since it was cut; rows beyond twice its size are then named by their key alone.
-  const rows = await sides[side].rows(page.table[side], range, 2 * rowsPerPage);
+  const rows = await sides[side].rows(page.table[side], range, 2 * sides.sizes.rowsPerPage);
   return new Map(rows.map((row) => [keyText(row.key), row]));
 };
 

@@ -5,12 +5,35 @@ import type { KeyedState } from '../parity/difference.ts';
 import { keyText, newTable, type TableLedger } from '../parity/ledger.ts';
 import type { KeyRange, RangeSum, RowSource, RowsPort } from '../ports/rows.ts';
 
+/** How finely keys are cut; tests cut finer. */
+export interface Sizes {
+  readonly rowsPerChunk: number;
+  /** Of a differing chunk, before rows are read. */
+  readonly rowsPerPart: number;
+  /** Rows fetched at once for naming. */
+  readonly rowsPerPage: number;
+  /** Distinct rows per bucket of a table without a key. */
+  readonly rowsPerBucket: number;
+  /** Suspects held at once; more are decided in between, so that memory is bounded however much differs. */
+  readonly mostSuspects: number;
+}
+
+/** Chunks scan fastest at 50,000 keys; narrowing is cheapest by parts of 500 (reference/performance.md). */
+export const defaultSizes: Sizes = {
+  rowsPerChunk: 50_000,
+  rowsPerPart: 500,
+  rowsPerPage: 2000,
+  rowsPerBucket: 50_000,
+  mostSuspects: 50_000,
+};
+
 export interface Sides {
   readonly source: RowsPort;
   readonly target: RowsPort;
+  readonly sizes: Sizes;
 }
 
-export type Side = keyof Sides;
+export type Side = 'source' | 'target';
 
 export const sumBoth = async (
   sides: Sides,
@@ -77,9 +100,6 @@ export const describeTable = async (
   };
 };
 
-/** Rows are fetched for naming in pages of this many. */
-export const rowsPerPage = 2000;
-
 const last = <T>(rows: readonly T[]): T | undefined => rows.at(-1);
 
 /**
@@ -87,6 +107,7 @@ const last = <T>(rows: readonly T[]): T | undefined => rows.at(-1);
  * returned last, so no order of keys is assumed here.
  */
 export async function* pagesOf(sides: Sides, table: TableLedger, range: KeyRange): AsyncGenerator<KeyRange> {
+  const { rowsPerPage } = sides.sizes;
   let from = range.from;
   for (;;) {
     const rest: KeyRange = { from, to: range.to };
@@ -107,6 +128,7 @@ export const readPage = async (
   table: TableLedger,
   range: KeyRange,
 ): Promise<ReadonlyMap<string, KeyedState>> => {
+  const { rowsPerPage } = sides.sizes;
   const found = new Map<string, KeyedState>();
   let from = range.from;
   for (;;) {

@@ -8,8 +8,8 @@ import type { Progress } from '../ports/host.ts';
 import type { RowsPort } from '../ports/rows.ts';
 import type { Applied } from './applied.ts';
 import type { DirtyTracker } from './dirty-tracker.ts';
-import { createPass, rowsPerChunk } from './pass.ts';
-import { describeTable, requireSameHash, type Sides } from './sides.ts';
+import { createPass } from './pass.ts';
+import { defaultSizes, describeTable, requireSameHash, type Sides, type Sizes } from './sides.ts';
 import type { Patience } from './suspects.ts';
 
 export interface VerifyOptions {
@@ -26,6 +26,7 @@ export interface VerifyOptions {
   /** Live: proves what the target has. Without it no chunk is ever clean and differences are believed by repetition only. */
   readonly applied?: Applied | null;
   readonly patience?: Patience;
+  readonly sizes?: Sizes;
 }
 
 export const livePatience: Patience = { deadlineSeconds: 120, stableLooks: 5, stableSeconds: 10 };
@@ -55,7 +56,7 @@ export async function* chunksOfTable(sides: Sides, table: TableLedger, compare: 
   const walk = (from: readonly string[] | null, most: number): Promise<readonly (readonly string[])[]> =>
     table.source.key.length === 0
       ? Promise.resolve([])
-      : sides.source.bounds(table.source, rowsPerChunk, { from, to: null }, most);
+      : sides.source.bounds(table.source, sides.sizes.rowsPerChunk, { from, to: null }, most);
   let from: readonly string[] | null = null;
   let most = firstBounds;
   let next = walk(from, most);
@@ -137,7 +138,7 @@ export const verifyTables = async (
   options: VerifyOptions,
 ): Promise<{ readonly report: ParityReport; readonly ledger: ChunkLedger }> => {
   const { source, target, pairs, clock, live, signal, tracker = null } = options;
-  const sides: Sides = { source, target };
+  const sides: Sides = { source, target, sizes: options.sizes ?? defaultSizes };
   const hash = await requireSameHash(sides);
   const described = await Promise.all(pairs.map((pair) => describeTable(sides, pair)));
   const ledger: ChunkLedger = { isComplete: false, tables: described.map(({ table }) => table) };
