@@ -5,7 +5,7 @@ import type { Connections } from '../connections.ts';
 import { inspectSchema } from './inspect.ts';
 
 /** DDL queues behind readers, and everyone queues behind it: giving up is kinder than holding a line of applications. */
-const lockTimeoutMs = 5_000;
+const defaultLockTimeoutMs = 5_000;
 
 /** What the server said about the statement itself; all else (a lost connection, a stale fencing number) keeps its own name. */
 const aboutTheStatement = new Set([
@@ -31,6 +31,7 @@ const namingTheObject = (object: string, error: unknown): unknown => {
 
 const executeStatements = async (
   connections: Connections,
+  lockTimeoutMs: number,
   statements: readonly { readonly object: string; readonly sql: string }[],
   onDone?: (object: string) => void,
 ): Promise<void> => {
@@ -53,7 +54,10 @@ const executeStatements = async (
   }
 };
 
-export const postgresSchema = (connections: Connections): SchemaPort => ({
+export const postgresSchema = (
+  connections: Connections,
+  { lockTimeoutMs = defaultLockTimeoutMs }: { readonly lockTimeoutMs?: number } = {},
+): SchemaPort => ({
   inspect: () => inspectSchema(connections),
-  execute: (statements, onDone) => executeStatements(connections, statements, onDone),
+  execute: (statements, onDone) => executeStatements(connections, lockTimeoutMs, statements, onDone),
 });
