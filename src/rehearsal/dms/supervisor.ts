@@ -174,7 +174,7 @@ class TaskSupervisor implements Supervisor {
   async halt(): Promise<void> {
     this.#isHalting = true;
     for (const { abort } of this.#running.values()) abort.abort();
-    await Promise.all([...this.#running.values()].map(({ ended }) => ended));
+    await Promise.allSettled([...this.#running.values()].map(({ ended }) => ended));
   }
 
   /** Once a minute of the scaled clock, but no more often than the wall clock bears. */

@@ -25,7 +25,7 @@ export interface Rig {
 // biome-ignore lint/suspicious/noExplicitAny: a test reads whatever the operation answers
 export type Answer = any;
 
-/** A store that forgets nothing and can be frozen, as if the process had died at that moment. */
+/** A store that can be frozen, as if the process had died at that moment. */
 export const memoryStore = (): Store & { freeze(): void; thaw(): void } => {
   const kept = new Map<string, string>();
   let isFrozen = false;
@@ -35,7 +35,8 @@ export const memoryStore = (): Store & { freeze(): void; thaw(): void } => {
       return text === undefined ? undefined : (JSON.parse(text) as T);
     },
     save: async (name, value) => {
-      if (!isFrozen) kept.set(name, JSON.stringify(value));
+      if (isFrozen) throw new Error('the process is dead');
+      kept.set(name, JSON.stringify(value));
     },
     freeze: () => {
       isFrozen = true;
@@ -87,7 +88,8 @@ export const newRig = async (options: { kind?: 'strict' | 'benchmark'; rate?: nu
     },
     crash: async () => {
       store.freeze();
-      await dms.stop();
+      // What it still commits on the target after this moment, it can no longer remember.
+      await dms.stop().catch(() => undefined);
       store.thaw();
       dms = await createDms(context);
     },

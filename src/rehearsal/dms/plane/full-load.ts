@@ -29,6 +29,8 @@ export interface LoadOptions {
   readonly signal: AbortSignal;
   readonly now: () => number;
   readonly log: (line: string) => void;
+  /** Makes the progress durable. */
+  readonly save: () => Promise<void>;
 }
 
 interface Sides {
@@ -120,18 +122,36 @@ const xmin = async (client: Client): Promise<number> => {
   return Number(BigInt(rows[0]?.xmin ?? '0') & 0xffffffffn);
 };
 
+/** A load that broke off may have committed without being able to say so: its rows go, as AWS empties a table that it reloads. */
+const removeEarlier = async (client: Client, table: CatalogTable): Promise<void> => {
+  const name = quoteTable(table.schema, table.table);
+  await client.query('begin');
+  try {
+    // The lock waits for a copy whose backend has not noticed yet that nobody is there.
+    await client.query(`lock table ${name} in share row exclusive mode`);
+    await client.query(`delete from ${name}`);
+    await client.query('commit');
+  } catch (error) {
+    if (!isConnectionError(error)) await client.query('rollback');
+    throw error;
+  }
+};
+
 const loadTable = async (
   sides: Sides,
   options: LoadOptions,
   selected: SelectedTable,
   progress: TableProgress,
 ): Promise<void> => {
+  const wasCutOff = progress.fullLoadStartedAt !== null;
   progress.state = 'Full load';
   progress.fullLoadStartedAt = options.now();
   progress.fullLoadEndedAt = null;
   progress.fullLoadRows = 0;
   progress.updatedAt = options.now();
+  await options.save();
   const target = await prepare(sides, options, selected);
+  if (wasCutOff) await removeEarlier(sides.target, target);
   const mapped = mapTable(options.mappings, selected, target);
   const lob = lobPolicy(options.settings);
   // Before the copy's own snapshot: whatever was finished then is in the copy for certain.
@@ -141,6 +161,7 @@ const loadTable = async (
   progress.state = 'Table completed';
   progress.fullLoadEndedAt = options.now();
   progress.updatedAt = options.now();
+  await options.save();
 };
 
 /** Rows so far of the copies under way, for those who ask meanwhile. */

@@ -9,7 +9,8 @@ const isCharacter = (column: CatalogColumn): boolean => column.isText;
 export const exceeds = (column: CatalogColumn, bytes: number): string => {
   const name = quoteName(column.name);
   if (isCharacter(column) || column.castType === 'bytea') return `octet_length(${name}) > ${bytes}`;
-  return `(pg_column_size(${name}) > ${Math.floor(bytes / 8)} and octet_length(${name}::text) > ${bytes})`;
+  const mayBeLarge = `pg_column_size(${name}) > ${Math.floor(bytes / 8)} or pg_column_compression(${name}) is not null`;
+  return `((${mayBeLarge}) and octet_length(${name}::text) > ${bytes})`;
 };
 
 const cut = (column: CatalogColumn, bytes: number): string => {

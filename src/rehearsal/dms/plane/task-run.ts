@@ -120,6 +120,7 @@ const load = async (options: RunOptions, tables: readonly SelectedTable[]): Prom
     signal: options.signal,
     now: options.now,
     log: options.log,
+    save: options.save,
   });
   if (options.signal.aborted) return false;
   progress.fullLoadFinishedAt ??= options.now();
