@@ -21,7 +21,7 @@ const mayImport: Readonly<Record<string, readonly string[]>> = {
   runner: ['model', 'ports', 'phases', 'journal'],
   report: ['model', 'ports', 'journal'],
   adapters: ['model', 'ports', 'parity'],
-  rehearsal: [],
+  rehearsal: ['model'],
   lab: ['model'],
   app: [
     'model',

@@ -52,7 +52,7 @@ const serveTcp = (options: DnsServerOptions, socket: Socket): void => {
 
 const bindUdp = (port: number): Promise<UdpSocket> =>
   new Promise((resolve, reject) => {
-    const socket = createSocket('udp4');
+    const socket = createSocket({ type: 'udp4', recvBufferSize: 1024 * 1024 });
     socket.once('error', reject);
     socket.bind(port, host, () => {
       socket.off('error', reject);

@@ -100,7 +100,7 @@ class Evaluation {
 const labelOf = (query: DataQuery): string =>
   query.label ?? (query.source.kind === 'metric' ? query.source.stat.name : query.id);
 
-/** Throws `ValidationError` as AWS words it. */
+/** Throws `ValidationException` as AWS words it. */
 export const evaluateQueries = (queries: readonly DataQuery[], store: MetricStore, range: Range): readonly Result[] => {
   const evaluation = new Evaluation(queries, store, range);
   return queries.flatMap((query): Result[] => {

@@ -12,7 +12,8 @@ export const invalidCombination = (message: string): ServiceError =>
   });
 export const missingParameter = (message: string): ServiceError =>
   new ServiceError('MissingRequiredParameterException', message, { members: { queryCode: 'MissingParameter' } });
-export const validation = (message: string): ServiceError => new ServiceError('ValidationError', message);
+export const validation = (message: string): ServiceError =>
+  new ServiceError('ValidationException', message, { members: { queryCode: 'ValidationError' } });
 
 export const dimensionsOf = (input: JsonInput): Record<string, string> => {
   const list = objects(input, 'Dimensions');

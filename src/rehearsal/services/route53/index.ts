@@ -158,18 +158,12 @@ const createZone = async (zones: Zones, body: string): Promise<RestAnswer> => {
     );
   const comment = textOf(childOf(request, 'HostedZoneConfig'), 'Comment') ?? '';
   const zone = await zones.create({ name, callerReference, comment });
-  const change = {
-    id: `C${zone.id.slice(1)}`,
-    zoneId: zone.id,
-    comment: '',
-    submittedAt: Date.now(),
-    inSyncAt: 0,
-    status: 'PENDING',
-  };
+  const change = zones.lastChange(zone);
+  const changed = change ? changeXml({ ...change, status: 'PENDING' }) : '';
   return {
     status: 201,
     headers: { location: `/2013-04-01/hostedzone/${zone.id}` },
-    xml: answerXml('CreateHostedZoneResponse', {}, zoneXml(zone) + changeXml(change) + delegationXml),
+    xml: answerXml('CreateHostedZoneResponse', {}, zoneXml(zone) + changed + delegationXml),
   };
 };
 

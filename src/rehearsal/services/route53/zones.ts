@@ -137,6 +137,7 @@ export const createZones = async (options: {
         versions: [{ at: [], records: all }],
       };
       state.zones[id] = zone;
+      publish(zone, '');
       await save();
       return zone;
     },
