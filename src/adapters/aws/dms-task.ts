@@ -147,5 +147,7 @@ export const taskSettings = (spec: Pick<TaskSpec, 'lob' | 'batchApply' | 'stopAf
       HandleSourceTableAltered: false,
     },
     ErrorBehavior: errorBehavior,
+    // DMS's own tables go where octank's are, and leave with them; by default they would stay in the target's public schema.
+    ControlTablesSettings: { ControlSchema: 'octank' },
     Logging: { EnableLogging: true },
   });
