@@ -121,6 +121,11 @@ const others: readonly Case[] = [
     code: 'error lint.name-twice',
   },
   {
+    danger: 'names that AWS would have to cut',
+    change: [['name: octank-shop', `name: ${'a'.repeat(34)}`]],
+    code: 'error lint.name-too-long',
+  },
+  {
     danger: 'two tables renamed to one',
     change: [['[shop.*]', '[shop.*], rename: { shop.a: x.a, shop.b: x.a }']],
     code: 'error lint.rename',

@@ -18,6 +18,22 @@ const twice = (room: 'waves' | 'gates', items: readonly { readonly name: string 
       : [],
   );
 
+/** AWS allows 60 characters; `octank-PLAN-WAVE-forward-source` is the longest name made, and a cut name may be two things' name. */
+const longestTogether = 60 - 'octank--'.length - '-forward-source'.length;
+
+const longNames = (plan: Plan): readonly Finding[] =>
+  plan.waves.flatMap((wave, index) =>
+    plan.name.length + wave.name.length <= longestTogether
+      ? []
+      : [
+          errorAt(['waves', index, 'name'], {
+            summary: 'The names of plan and wave are too long together.',
+            detail: `${plan.name} and ${wave.name} have ${plan.name.length + wave.name.length} characters; AWS leaves room for ${longestTogether}.`,
+            hint: 'Shorten one of them.',
+          }),
+        ],
+  );
+
 interface Reference {
   readonly path: Path;
   readonly word: string;
@@ -162,6 +178,7 @@ const aliasedDatabases = (plan: Plan): readonly Finding[] =>
 
 export const nameRules: readonly Rule[] = [
   { name: 'name-twice', check: (plan) => [...twice('waves', plan.waves), ...twice('gates', plan.gates)] },
+  { name: 'name-too-long', check: longNames },
   { name: 'unknown-name', check: unknownNames },
   { name: 'wave-cycle', check: needCycles },
   { name: 'rename', check: renames },

@@ -96,9 +96,9 @@ const matching = (pattern: RegExp, code: string, hint: string) =>
 /** Becomes part of AWS names, slot names, step ids and file names: only what all of them allow. */
 export const name = () =>
   matching(
-    /^[a-z][a-z0-9-]{0,39}$/,
+    /^(?=.{1,40}$)[a-z][a-z0-9]*(-[a-z0-9]+)*$/,
     'plan.bad-name',
-    'Write a name of lower case letters, digits and hyphens, at most 40.',
+    'Write lower case letters, digits and single hyphens between them, at most 40.',
   );
 
 export const text = () => z.string().min(1).max(4096);
