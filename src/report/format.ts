@@ -20,7 +20,10 @@ export const plural = (count: number, one: string, many = `${one}s`): string =>
   `${formatCount(count)} ${count === 1 ? one : many}`;
 
 /** Columns padded to their widest cell; numbers to the right. */
-export const alignColumns = (rows: readonly (readonly string[])[], right: readonly number[] = []): readonly string[] => {
+export const alignColumns = (
+  rows: readonly (readonly string[])[],
+  right: readonly number[] = [],
+): readonly string[] => {
   const widths: number[] = [];
   for (const row of rows)
     row.forEach((cell, index) => {

@@ -133,9 +133,7 @@ export const resultJson = z.object({
     .nullable(),
   rollback: rollbackCost,
   violations: z.array(z.object({ code: z.string(), detail: z.string(), at: z.string() })).optional(),
-  fault: z
-    .object({ code: z.string(), summary: z.string(), detail: z.string(), hint: z.string() })
-    .nullable(),
+  fault: z.object({ code: z.string(), summary: z.string(), detail: z.string(), hint: z.string() }).nullable(),
   report: z.string().optional().describe('path of the HTML report, where one was written'),
   clockRate: z.number(),
 });

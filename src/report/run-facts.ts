@@ -1,0 +1,158 @@
+/** Questions that every rendering of a run asks of its state: phases, downtime, who writes, what a rollback would cost. Pure. */
+import type { Writer } from '../journal/record.ts';
+import type { RunState, StepState } from '../journal/run-state.ts';
+import { type PhaseName, phaseNames } from '../model/phase.ts';
+import type { RollbackCost } from './json-types.ts';
+
+export interface PhaseSpan {
+  readonly name: PhaseName;
+  /** Wall clock, epoch ms; of the steps that have begun. */
+  readonly from: number;
+  readonly to: number;
+  readonly seconds: number;
+  readonly steps: readonly StepState[];
+}
+
+const isFinished = (step: StepState): step is StepState & { startedAt: number; finishedAt: number } =>
+  step.startedAt !== null && step.finishedAt !== null;
+
+export const phaseSpans = (state: RunState): readonly PhaseSpan[] =>
+  phaseNames.flatMap((name) => {
+    const steps = state.steps.filter((step) => step.change.phase === name);
+    const finished = steps.filter(isFinished);
+    if (finished.length === 0) return [];
+    const from = Math.min(...finished.map((step) => step.startedAt));
+    const to = Math.max(...finished.map((step) => step.finishedAt));
+    return [{ name, from, to, seconds: Math.max(0, to - from) / 1000, steps }];
+  });
+
+const stepOf = (state: RunState, wave: string, name: string): StepState | undefined =>
+  state.steps.find((step) => step.change.id === `cutover/${wave}/${name}`);
+
+/** Waves of the change set, in its order. */
+export const waveNames = (state: RunState): readonly string[] => [
+  ...new Set(state.steps.flatMap((step) => (step.change.wave === null ? [] : [step.change.wave]))),
+];
+
+/** From the moment the source refused writes until the target took them, by the journal: an upper bound of the database gap. */
+export const downtimeSeconds = (state: RunState, wave: string): number | null => {
+  const fence = stepOf(state, wave, 'fence');
+  const open = stepOf(state, wave, 'unfence-target');
+  if (!fence || !open || fence.startedAt === null || open.finishedAt === null) return null;
+  return Math.max(0, open.finishedAt - fence.startedAt) / 1000;
+};
+
+export const totalDowntime = (state: RunState): number | null => {
+  const all = waveNames(state)
+    .map((wave) => downtimeSeconds(state, wave))
+    .filter((seconds): seconds is number => seconds !== null);
+  return all.length === 0 ? null : all.reduce((sum, seconds) => sum + seconds, 0);
+};
+
+export const writerOf = (state: RunState, wave: string): Writer => state.writers[wave] ?? 'source';
+
+export interface LiveWeights {
+  readonly source: number;
+  readonly target: number;
+  readonly targetSharePercent: number;
+}
+
+export const shareOf = (source: number, target: number): number =>
+  source + target === 0 ? 50 : Number(((100 * target) / (source + target)).toFixed(2));
+
+/** The newest journaled weights per record. */
+export const weightsOf = (state: RunState): Readonly<Record<string, LiveWeights>> =>
+  Object.fromEntries(
+    state.weights.map((entry) => [
+      entry.record,
+      {
+        source: entry.sourceWeight,
+        target: entry.targetWeight,
+        targetSharePercent: shareOf(entry.sourceWeight, entry.targetWeight),
+      },
+    ]),
+  );
+
+export const lagOf = (state: RunState, wave: string): number | null =>
+  state.lag.findLast((sample) => sample.wave === wave)?.seconds ?? null;
+
+export const parityTotals = (
+  state: RunState,
+): { readonly verdict: string; readonly tables: number; readonly rows: number } | null => {
+  const reports = Object.values(state.parity);
+  if (reports.length === 0) return null;
+  const tables = reports.flatMap((report) => report.tables);
+  const worst = reports.find((r) => r.verdict === 'different') ?? reports.find((r) => r.verdict === 'inconclusive');
+  return {
+    verdict: worst?.verdict ?? 'equal',
+    tables: tables.length,
+    rows: tables.reduce((sum, table) => sum + table.sourceRows, 0),
+  };
+};
+
+/** What was asked of the world just now; null where it was not or could not be asked. */
+export interface ReverseFacts {
+  /** Age of the newest change that has not come back yet, seconds. */
+  readonly tailSeconds: number | null;
+  /** Rows changed on the target that the source does not have yet. */
+  readonly rowsAtRisk: number | null;
+  readonly running: boolean;
+}
+
+const isExposed = (state: RunState): boolean =>
+  Object.values(weightsOf(state)).some((weights) => weights.targetSharePercent > 0);
+
+/** What going back would cost now. Every line of it is about data first, traffic second. */
+export const rollbackCostOf = (
+  state: RunState,
+  options: { readonly reverse: ReverseFacts | null; readonly ttlSeconds: number; readonly fallbackNone: boolean },
+): RollbackCost => {
+  const moved = waveNames(state).filter((wave) => writerOf(state, wave) === 'target');
+  const fenced = waveNames(state).filter((wave) => writerOf(state, wave) === 'none');
+  if (fenced.length > 0)
+    return {
+      possible: true,
+      kind: 'unfence',
+      rowsAtRisk: 0,
+      tailSeconds: 0,
+      reason: `The fence of ${fenced.join(', ')} is lifted; the target has taken no write of an application.`,
+    };
+  if (moved.length === 0)
+    return {
+      possible: true,
+      kind: isExposed(state) ? 'weights' : 'nothing-to-do',
+      rowsAtRisk: 0,
+      tailSeconds: isExposed(state) ? options.ttlSeconds : 0,
+      reason: 'The source is the writer; nothing has to come back.',
+    };
+  if (options.fallbackNone)
+    return {
+      possible: isExposed(state),
+      kind: isExposed(state) ? 'weights' : 'none',
+      rowsAtRisk: null,
+      tailSeconds: isExposed(state) ? options.ttlSeconds : null,
+      reason: `${moved.join(', ')}: fallback is none. Traffic can move back; the data stays on the target.`,
+    };
+  if (options.reverse === null || !options.reverse.running)
+    return {
+      possible: isExposed(state),
+      kind: isExposed(state) ? 'weights' : 'none',
+      rowsAtRisk: options.reverse?.rowsAtRisk ?? null,
+      tailSeconds: isExposed(state) ? options.ttlSeconds : null,
+      reason: options.reverse
+        ? 'The way back for the data is not running; traffic can move back, the writer stays on the target.'
+        : 'The state of the way back for the data was not asked; traffic can move back.',
+    };
+  const { tailSeconds, rowsAtRisk } = options.reverse;
+  return {
+    possible: true,
+    kind: isExposed(state) ? 'weights' : 'fallback',
+    rowsAtRisk,
+    tailSeconds: (isExposed(state) ? options.ttlSeconds : 0) + Math.ceil(tailSeconds ?? 0),
+    reason:
+      'Weights move back in one batch and lose nothing: both stacks write the target. Its changes flow back to the source, so the way back for the data is open.',
+  };
+};
+
+export const runResultPhases = (state: RunState): readonly { readonly name: string; readonly seconds: number }[] =>
+  phaseSpans(state).map(({ name, seconds }) => ({ name, seconds: Number(seconds.toFixed(2)) }));
