@@ -53,9 +53,11 @@ export const rehearsalStatus = async (stateDir: string): Promise<RehearsalStatus
   return { state: 'starting', pid: owner.pid };
 };
 
+/** What the process said last; where in its code is for the log file. */
 const lastLines = async (stateDir: string): Promise<string> => {
   const text = await readFile(logFile(stateDir), 'utf8').catch(() => '');
-  return text.trimEnd().split('\n').slice(-5).join('\n');
+  const lines = text.split('\n').filter((line) => line.trim() !== '' && !/^\s+at /.test(line));
+  return lines.slice(-5).join('\n');
 };
 
 /** Secrets may be in it: only its owner reads it. */
