@@ -17,7 +17,7 @@ let server: TestPostgres;
 const opened: Connections[] = [];
 
 beforeAll(async () => {
-  server = await testPostgres();
+  server = await testPostgres({ settings: { fsync: 'off' } });
 });
 
 afterAll(async () => {
@@ -25,12 +25,14 @@ afterAll(async () => {
   await server.stop();
 });
 
+const fencing = { lineage: 'test', current: () => 1 };
+
 const openDatabase = async (database: string): Promise<Connections> => {
   await server.query(`CREATE DATABASE ${database}`);
   const connections = openConnections({
     name: database,
     secret: server.secret({ database }),
-    fencing: { lineage: 'test', current: () => 1 },
+    fencing,
   });
   opened.push(connections);
   return connections;
@@ -79,6 +81,44 @@ const comparable = (objects: readonly AnyObject[]): unknown => {
   };
   return objects.filter((object) => !('inherited' in object && object.inherited)).map(text);
 };
+
+describe('roles', () => {
+  it('an application that owned its tables may still do its work after the copy, and others no more than before', async () => {
+    const [from, to] = [await openDatabase('owned'), await openDatabase('owned_target')];
+    await server.query(
+      `CREATE ROLE shop_app LOGIN; CREATE ROLE reporting; CREATE ROLE clerk; CREATE SCHEMA shop AUTHORIZATION shop_app; SET ROLE shop_app;
+       CREATE TABLE shop.customer (id serial PRIMARY KEY, email text, secret text);
+       CREATE FUNCTION shop.admin() RETURNS int LANGUAGE sql RETURN 1; REVOKE EXECUTE ON FUNCTION shop.admin() FROM PUBLIC;
+       GRANT USAGE ON SCHEMA shop TO reporting; GRANT SELECT (id, email) ON shop.customer TO reporting;
+       GRANT INSERT, SELECT ON shop.customer TO clerk WITH GRANT OPTION`,
+      'owned',
+    );
+    const [sourceSchema, targetSchema] = [postgresSchema(from), postgresSchema(to)];
+    const source = await sourceSchema.inspect();
+    const plan = async (): Promise<SchemaPlan> =>
+      planCopy({ source, target: await targetSchema.inspect(), tables: allTables(source), rename: {} });
+    await targetSchema.execute(everything(await plan()).filter((ddl) => !ddl.present));
+    expect(everything(await plan()).filter((ddl) => !ddl.present)).toEqual([]);
+
+    const may = async (role: string, sql: string): Promise<boolean> =>
+      server.query(`BEGIN; SET LOCAL ROLE ${role}; ${sql}; ROLLBACK`, 'owned_target').then(
+        () => true,
+        () => false,
+      );
+    const questions = [
+      ['shop_app', 'INSERT INTO shop.customer (email) VALUES (1)'],
+      ['shop_app', 'TRUNCATE shop.customer'],
+      ['shop_app', 'SELECT shop.admin()'],
+      ['reporting', 'SELECT id, email FROM shop.customer'],
+      ['reporting', 'SELECT secret FROM shop.customer'],
+      ['reporting', 'SELECT shop.admin()'],
+      ['clerk', 'SELECT id FROM shop.customer'],
+    ] as const;
+    const answers = await Promise.all(questions.map(([role, sql]) => may(role, sql)));
+    expect(answers).toEqual([true, true, true, true, false, false, false]);
+    expect((await plan()).findings.map(({ id }) => id)).toContain('owner:shop_app');
+  });
+});
 
 describe.each([
   ['pagila', 'pg-pagila/pagila.sql.gz'],

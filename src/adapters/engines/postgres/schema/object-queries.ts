@@ -97,11 +97,13 @@ export const aliases = (version: number): string => `
       : ''
   }`;
 
-/** User objects have oids from 16384 on. `e` rows name the members of extensions. */
+/** User objects have oids from 16384 on. `e` rows name the members of extensions, `i` rows what a range type brought along; other inner parts have aliases. */
 export const dependencies = (): string => `
   select distinct classid::text as class, objid::text as oid, refclassid::text as "usedClass", refobjid::text as used, deptype::text as type
   from pg_depend
   where refobjid >= 16384 and objid >= 16384
+    and (deptype <> 'i' or classid in ('pg_proc'::regclass, 'pg_cast'::regclass))
+    and not (deptype = 'a' and classid = 'pg_attrdef'::regclass)
     and not (classid = 'pg_class'::regclass and refclassid = 'pg_class'::regclass and refobjsubid > 0 and deptype in ('a', 'i')
       and exists (select 1 from pg_sequence where seqrelid = objid))`;
 
