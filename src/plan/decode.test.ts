@@ -1,4 +1,6 @@
+import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { parse, stringify } from 'yaml';
 import { canonicalJson } from '../model/canonical.ts';
 import { decode, planOf, planText, planWith, read } from './testing/plans.ts';
 
@@ -13,7 +15,7 @@ const placeOf = (file: string, text: string): { line: number; column: number } =
 describe('what a plan means', () => {
   it('fills in what is not written', () => {
     const { waves, state, traffic, gates, databases } = planOf(planText);
-    expect(state).toEqual({ backend: 'local', path: '.octank/octank-shop' });
+    expect(state).toEqual({ backend: 'local', path: '.octank' });
     expect(databases.monolith?.replicationConnection).toEqual({ kind: 'secretsManager', id: 'octank/monolith' });
     expect(waves[0]).toMatchObject({
       order: 'database-first',
@@ -432,6 +434,35 @@ describe('what is wrong is said with its place', () => {
     expect(plan).toBeNull();
     expect(diagnostics.map((d) => d.code)).toContain(code);
     expect(diagnostics[0]?.range).toMatchObject({ file: 'shop.yaml', line: 1, column: expect.any(Number) });
+  });
+});
+
+describe('whatever is typed', () => {
+  it('never makes decode throw, nor point outside the file', () => {
+    const edit = fc.record({ at: fc.nat(planText.length), drop: fc.nat(6), put: fc.string({ maxLength: 6 }) });
+    fc.assert(
+      fc.property(fc.array(edit, { minLength: 1, maxLength: 4 }), (edits) => {
+        const text = edits.reduce((now, { at, drop, put }) => now.slice(0, at) + put + now.slice(at + drop), planText);
+        const { plan, diagnostics } = read(text);
+        const lines = text.split('\n').length;
+        for (const { range, detail, hint } of diagnostics) {
+          expect(range?.line).toBeLessThanOrEqual(lines + 1);
+          expect(detail.length + hint.length).toBeLessThan(1000);
+        }
+        expect(plan !== null || diagnostics.length > 0).toBe(true);
+      }),
+      { numRuns: 80 },
+    );
+  });
+
+  it('never makes decode throw, whatever values stand where', () => {
+    fc.assert(
+      fc.property(fc.constantFrom(...Object.keys(parse(planText))), fc.jsonValue(), (key, value) => {
+        const { plan, diagnostics } = read(stringify({ ...parse(planText), [key]: value }));
+        expect(plan !== null || diagnostics.length > 0).toBe(true);
+      }),
+      { numRuns: 80 },
+    );
   });
 });
 

@@ -2,7 +2,11 @@ import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { parse } from 'yaml';
+import { engines } from '../adapters/engines/index.ts';
+import { healthSources } from '../adapters/health/index.ts';
+import { repointDrivers } from '../adapters/repoint/index.ts';
 import { projectRoot } from '../testing/dist.ts';
+import type { PlanCatalog } from './catalog.ts';
 import { decodePlan, readPlan } from './decode.ts';
 import { jsonSchema } from './json-schema.ts';
 import { renderPlan } from './render.ts';
@@ -11,27 +15,42 @@ import { testCatalog } from './testing/catalog.ts';
 const folder = join(projectRoot, 'plans');
 const plans = readdirSync(folder).filter((file) => /\.yaml$/.test(file) && !file.includes('.rehearsal.'));
 
-describe.each(plans)('plans/%s', (file) => {
-  const text = readFileSync(join(folder, file), 'utf8');
-  const options = { file, catalog: testCatalog };
+/** The kinds that ship: a test may look down into the adapters, the room itself never does. */
+const shipped: PlanCatalog = {
+  engines: engines.flatMap(({ kinds }) => kinds),
+  gates: healthSources,
+  repoints: repointDrivers,
+};
 
-  it('has no problem that a user would have to mend', () => {
-    const { plan, diagnostics } = readPlan(text, options);
-    expect(diagnostics.filter(({ severity }) => severity !== 'info')).toEqual([]);
-    expect(plan?.name).toBeTruthy();
-  });
+const catalogs = [
+  ['a catalog of its own', testCatalog],
+  ['the kinds that ship', shipped],
+] as const;
 
-  it('is the same plan when written out with every default', () => {
-    const { plan } = decodePlan(text, options);
-    const again = plan && decodePlan(renderPlan(plan), options);
-    expect(again?.diagnostics).toEqual([]);
-    expect(again?.plan?.digest).toBe(plan?.digest);
-  });
+describe.each(plans.flatMap((file) => catalogs.map(([name, catalog]) => ({ file, name, catalog }))))(
+  'plans/$file with $name',
+  ({ file, catalog }) => {
+    const text = readFileSync(join(folder, file), 'utf8');
+    const options = { file, catalog };
 
-  it('uses only keys that editors offer', () => {
-    expect(unknownTo(jsonSchema(testCatalog), parse(text))).toEqual([]);
-  });
-});
+    it('has no problem that a user would have to mend', () => {
+      const { plan, diagnostics } = readPlan(text, options);
+      expect(diagnostics.filter(({ severity }) => severity !== 'info')).toEqual([]);
+      expect(plan?.name).toBeTruthy();
+    });
+
+    it('is the same plan when written out with every default', () => {
+      const { plan } = decodePlan(text, options);
+      const again = plan && decodePlan(renderPlan(plan), options);
+      expect(again?.diagnostics).toEqual([]);
+      expect(again?.plan?.digest).toBe(plan?.digest);
+    });
+
+    it('uses only keys that editors offer', () => {
+      expect(unknownTo(jsonSchema(catalog), parse(text))).toEqual([]);
+    });
+  },
+);
 
 type Schema = Readonly<Record<string, unknown>>;
 const isObject = (value: unknown): value is Schema =>

@@ -179,7 +179,7 @@ describe('a plan written out', () => {
         expect(diagnostics).toEqual([]);
         expect(withoutPlaces(found)).toEqual(wanted);
       }),
-      { numRuns: 150 },
+      { numRuns: 60 },
     );
   });
 });
@@ -199,7 +199,7 @@ describe('the digest', () => {
         const other = isWindows ? commented.replaceAll('\n', '\r\n') : commented;
         expect(planOf(other).digest).toBe(planOf(planText).digest);
       }),
-      { numRuns: 40 },
+      { numRuns: 20 },
     );
   });
 });

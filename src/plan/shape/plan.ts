@@ -43,7 +43,7 @@ export const planShape = (catalog: PlanCatalog) =>
         apiVersion: written.apiVersion,
         name: written.name,
         aws: written.aws,
-        state: { backend: 'local', path: written.state.path ?? `.octank/${written.name}` },
+        state: { backend: 'local', path: written.state.path ?? '.octank' },
         databases: Object.fromEntries(
           Object.entries(written.databases).map(([key, { engine, connection, replicationConnection }]) => [
             key,
