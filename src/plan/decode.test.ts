@@ -61,12 +61,14 @@ describe('what a plan means', () => {
   });
 
   it('follows aliases, and places what is wrong behind one where it is written', () => {
+    const ladder = 'gates: [http-errors]\n    measure';
     const anchored = planWith(
-      ['gates: [http-errors]', 'gates: &gates [http-errors]'],
-      ['gates: [http-errors]\n    measure', 'gates: *gates\n    measure'],
+      ['gates: [app-sessions]', 'gates: &gates [app-sessions]'],
+      [ladder, 'gates: *gates\n    measure'],
     );
-    expect(planOf(anchored).digest).toBe(planOf(planText).digest);
-    const broken = anchored.replace('&gates [http-errors]', '&gates [7]');
+    const plain = planWith([ladder, 'gates: [app-sessions]\n    measure']);
+    expect(planOf(anchored).digest).toBe(planOf(plain).digest);
+    const broken = anchored.replace('&gates [app-sessions]', '&gates [7]');
     const { line } = placeOf(broken, '&gates');
     expect(decode(broken).diagnostics.map(({ code, range }) => [code, range?.line])).toEqual([
       ['plan.wrong-type', line],

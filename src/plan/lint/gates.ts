@@ -1,7 +1,9 @@
 /** Rules about gates: one that can never be judged is refused now, not at three in the morning. */
-import type { GateSpec, Plan } from '../../model/plan.ts';
+import { canonicalJson } from '../../model/canonical.ts';
+import type { GateSpec, Plan, RequestMetric } from '../../model/plan.ts';
 import { nearestHint } from '../nearest.ts';
 import type { Path } from '../yaml-source.ts';
+import { closure } from './one-writer.ts';
 import { errorAt, type Finding, infoAt, type Rule, warningAt } from './rule.ts';
 
 /** Gates over metric math are known by their settings, not by their kind: the kind belongs to an adapter. */
@@ -157,10 +159,43 @@ const unused = (plan: Plan): readonly Finding[] => {
   );
 };
 
+const readsFrom = ({ settings }: GateSpec, end: RequestMetric): boolean => {
+  const { metrics } = settings;
+  const isSame = (metric: unknown): boolean =>
+    typeof metric === 'object' &&
+    metric !== null &&
+    'namespace' in metric &&
+    'dimensions' in metric &&
+    canonicalJson([metric.namespace, metric.dimensions]) === canonicalJson([end.namespace, end.dimensions]);
+  return typeof metrics === 'object' && metrics !== null && Object.values(metrics).some(isSame);
+};
+
+/** A cutover comes before the ladders that wait for it: what only a ladder brings to life is silent, and silence holds. */
+const silentAtCutover = (plan: Plan): readonly Finding[] =>
+  plan.waves.flatMap((wave, index) =>
+    wave.cutover.gates.flatMap((name, at) => {
+      const gate = plan.gates.find((known) => known.name === name);
+      const later = plan.traffic.find(
+        ({ after, measure }) =>
+          measure && gate && closure(plan, after).has(wave.name) && readsFrom(gate, measure.target),
+      );
+      return later && gate?.noData === 'hold'
+        ? [
+            warningAt(['waves', index, 'cutover', 'gates', at], {
+              summary: 'A gate of a cutover reads a side that has no traffic yet.',
+              detail: `${name} reads what ${later.target.id} serves, and ${later.record.name}.${later.record.zone} sends it nothing before ${wave.name} is cut over: without other requests the cutover waits for evidence in vain.`,
+              hint: `Name ${name} on the ladder only, and a gate on the applications as they run during the cutover here.`,
+            }),
+          ]
+        : [];
+    }),
+  );
+
 export const gateRules: readonly Rule[] = [
   { name: 'gate-window', check: windows },
   { name: 'gate-expression', check: expressions },
   { name: 'gate-volume', check: volumes },
   { name: 'gate-percentile', check: thinPercentiles },
   { name: 'gate-unused', check: unused },
+  { name: 'gate-without-traffic', check: silentAtCutover },
 ];

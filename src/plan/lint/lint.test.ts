@@ -121,6 +121,11 @@ const others: readonly Case[] = [
     code: 'error lint.name-twice',
   },
   {
+    danger: 'a cutover gate that reads a side without traffic',
+    change: [['gates: [app-sessions]', 'gates: [app-sessions, http-errors]']],
+    code: 'warning lint.gate-without-traffic',
+  },
+  {
     danger: 'names that AWS would have to cut',
     change: [['name: octank-shop', `name: ${'a'.repeat(34)}`]],
     code: 'error lint.name-too-long',
@@ -237,7 +242,7 @@ const others: readonly Case[] = [
   {
     danger: 'a gate that guards nothing',
     change: [
-      ['      gates: [http-errors]\n', ''],
+      ['gates: [app-sessions]', 'gates: []'],
       ['    gates: [http-errors]\n    measure', '    measure'],
     ],
     code: 'warning lint.gate-unused',

@@ -92,7 +92,7 @@ const circles = (plan: Plan): readonly Finding[] => {
 };
 
 /** Waves that are certainly cut over once those named are: themselves and what they need. */
-const closure = (plan: Plan, names: readonly string[]): ReadonlySet<string> => {
+export const closure = (plan: Plan, names: readonly string[]): ReadonlySet<string> => {
   const seen = new Set<string>();
   const add = (name: string): void => {
     if (seen.has(name)) return;

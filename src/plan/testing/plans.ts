@@ -20,7 +20,7 @@ waves:
     cutover:
       downtimeBudget: 30s
       repoint: [{ secretsManager: octank/shop-db }]
-      gates: [http-errors]
+      gates: [app-sessions]
 traffic:
   - record: { zone: octank.com, name: www, ttl: 60 }
     source: { id: on-premises, value: 203.0.113.10 }
@@ -40,6 +40,7 @@ gates:
         mreq: { namespace: AWS/ApplicationELB, metric: RequestCount }
     failWhen: "> 0.01"
     minRequests: 300
+  - { name: app-sessions, sessions: { database: accounts, role: shop_app }, failWhen: "< 1" }
 approvals: [cutover]
 `;
 
