@@ -1,6 +1,6 @@
 /** Traffic: the ladder. Weights move one rung at a time, read back, settled by measured share, baked under gates; failure moves them back in one batch. */
 
-import { judge } from '../gate/judge.ts';
+import { judge, sampleWindow } from '../gate/judge.ts';
 import { inBand, settleSeconds, sharePercent, weightsFor } from '../gate/ladder.ts';
 import type { Change } from '../model/change.ts';
 import { exitCodes, Fault } from '../model/fault.ts';
@@ -241,10 +241,7 @@ const judgeAll = async (context: StepContext, since: number): Promise<readonly V
   return Promise.all(
     gates.map(async (gate) => {
       const now = clock.now();
-      const samples = await health.sample(gate, {
-        since: Math.max(since, now - gate.windowSeconds * 1000),
-        until: now,
-      });
+      const samples = await health.sample(gate, sampleWindow({ gate, now, stepStartedAt: since }));
       return judge({ gate, samples, now, stepStartedAt: since });
     }),
   );
