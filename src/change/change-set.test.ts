@@ -1,3 +1,4 @@
+/** Order, digest and staleness of change sets. */
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { phaseNames } from '../model/phase.ts';

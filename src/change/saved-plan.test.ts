@@ -1,3 +1,4 @@
+/** Saved plans that were touched, and amendments. */
 import { describe, expect, it } from 'vitest';
 import { digestOf } from '../model/canonical.ts';
 import { exitCodes, Fault } from '../model/fault.ts';

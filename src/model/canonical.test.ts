@@ -1,3 +1,4 @@
+/** Canonical JSON: one text for one value. */
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { canonicalJson, digestOf } from './canonical.ts';

@@ -1,3 +1,4 @@
+/** Decoding: what a plan means, and that whatever is wrong with it is said with its place. */
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { parse, stringify } from 'yaml';

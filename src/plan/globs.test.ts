@@ -1,3 +1,4 @@
+/** Table patterns against names, and against each other. */
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { covers, matchTables, meet } from './globs.ts';

@@ -1,3 +1,4 @@
+/** The example plans with the kinds that ship, the editors' schema, and the YAML test suite. */
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';

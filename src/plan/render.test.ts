@@ -1,3 +1,4 @@
+/** Plans written out and read again, and digests that layout does not change. */
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { parse, stringify } from 'yaml';

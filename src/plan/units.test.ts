@@ -1,3 +1,4 @@
+/** Durations, sizes and near words, as people write them. */
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { nearest } from './nearest.ts';

@@ -1,3 +1,4 @@
+/** Each rule of the linter by the danger it stops, and what it must let pass. */
 import { describe, expect, it } from 'vitest';
 import { decode, planOf, planText, planWith, read } from '../testing/plans.ts';
 import { lintPlan } from './index.ts';
