@@ -86,6 +86,8 @@ const grantToReplication = `
   BEGIN
     FOR r IN SELECT rolname FROM pg_catalog.pg_roles WHERE rolreplication AND rolcanlogin AND NOT rolsuper AND rolname <> current_user LOOP
       EXECUTE pg_catalog.format('GRANT SELECT, INSERT, UPDATE, DELETE ON ${signalTables.map((t) => `octank.${t.table}`).join(', ')} TO %I', r);
+      -- DMS keeps its table of refused changes here, so that it leaves with octank's own.
+      EXECUTE pg_catalog.format('GRANT CREATE ON SCHEMA octank TO %I', r);
     END LOOP;
   END
   $grant$`;
