@@ -6,7 +6,10 @@ import type { RepointSpec } from '../../model/plan.ts';
 import { createRepoint, repointDrivers } from './index.ts';
 import { createRunCommand } from './run-command.ts';
 
-const run = createRunCommand({ PATH: process.env.PATH, HOME: '/', AWS_SECRET_ACCESS_KEY: 'hunter2' });
+const run = createRunCommand({
+  cwd: import.meta.dirname,
+  env: { PATH: process.env.PATH, HOME: '/', AWS_SECRET_ACCESS_KEY: 'hunter2' },
+});
 const node = (script: string): string[] => [process.execPath, '-e', script];
 const request = (script: string, more: object = {}) => ({
   argv: node(script),
@@ -26,6 +29,10 @@ describe('a command', () => {
   it('is given its words as they are: no shell reads them', async () => {
     const argv = [...node('console.log(process.argv[1])'), '$(echo hacked); `id`'];
     expect(await run({ ...request(''), argv })).toBe('$(echo hacked); `id`');
+  });
+
+  it('runs in the folder of the plan, and finds its way by PATH', async () => {
+    expect(await run({ ...request(''), argv: ['ls', 'run-command.ts'] })).toBe('run-command.ts');
   });
 
   it('that fails may have done something, and its output is not repeated', async () => {

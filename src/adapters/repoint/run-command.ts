@@ -29,14 +29,19 @@ const fault = (code: string, summary: string, detail: string, hint: string, effe
   new Fault({ code, summary, detail, hint, effect });
 
 export const createRunCommand =
-  (parent: Readonly<Record<string, string | undefined>>): RunCommand =>
+  (options: {
+    /** The plan's folder: relative paths of commands mean files beside the plan. */
+    readonly cwd: string;
+    readonly env?: Readonly<Record<string, string | undefined>>;
+  }): RunCommand =>
   ({ argv, timeoutSeconds, mutates, env }) =>
     new Promise((resolve, reject) => {
       const [program = '', ...args] = argv;
       const afterwards: FaultEffect = mutates ? 'unknown' : 'none';
       // A group of its own, so that what the command started ends with it; Ctrl-C is octank's to answer.
       const child = spawn(program, args, {
-        env: environment(parent, env),
+        cwd: options.cwd,
+        env: environment(options.env ?? process.env, env),
         stdio: ['ignore', 'pipe', 'ignore'],
         detached: true,
         windowsHide: true,
