@@ -7,7 +7,7 @@ import type { Fault } from '../model/fault.ts';
 import type { JsonObject } from '../model/json.ts';
 import type { ParityReport } from '../model/parity.ts';
 import type { PhaseName } from '../model/phase.ts';
-import type { Plan, RepointSpec } from '../model/plan.ts';
+import type { Plan, RepointSpec, SecretRef } from '../model/plan.ts';
 import type { Verdict } from '../model/verdict.ts';
 import type { Clock } from '../ports/clock.ts';
 import type { Database } from '../ports/database.ts';
@@ -33,6 +33,16 @@ export interface Ports {
   readonly checkpoints: CheckpointStore;
   /** Opens once, then answers the same connection. */
   database(name: string, as?: 'octank' | 'replication'): Promise<Database>;
+  /**
+   * Connects as an application does, through the secret that it reads, and runs a statement there in a rolled-back transaction.
+   * Null when it reached this database and worked; else why not.
+   */
+  probe(options: {
+    readonly database: string;
+    readonly secret: SecretRef;
+    readonly role: string;
+    readonly statement: string;
+  }): Promise<string | null>;
   repoint(spec: RepointSpec): Repoint;
 }
 

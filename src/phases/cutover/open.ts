@@ -2,6 +2,7 @@
 import { judge, sampleWindow } from '../../gate/judge.ts';
 import { exitCodes, Fault } from '../../model/fault.ts';
 import type { JsonObject } from '../../model/json.ts';
+import type { Wave } from '../../model/plan.ts';
 import { worstVerdict } from '../../model/verdict.ts';
 import type { StepContext, StepKind } from '../contract.ts';
 import { requireTask, startTask } from '../dms-steps.ts';
@@ -90,6 +91,18 @@ export const reverseStartStep: StepKind = {
   perform: async (context) => startTask(context, 'reverse'),
 };
 
+/** As the application and through its own secret where the plan names it; else by taking its role. */
+const probeAs = async (
+  context: StepContext,
+  database: string,
+  probe: NonNullable<Wave['cutover']['appProbe']>,
+): Promise<string | null> => {
+  if (probe.secret !== null)
+    return context.ports.probe({ database, secret: probe.secret, role: probe.as, statement: probe.statement });
+  const target = await context.ports.database(database);
+  return target.sessions.tryAs({ role: probe.as, statement: probe.statement });
+};
+
 /** Positive evidence only: application writes and sessions on the target, none on the source, and a marker that came back. */
 const evidenceOf = async (
   context: StepContext,
@@ -99,7 +112,7 @@ const evidenceOf = async (
   const written = (await target.sessions.writeCount(targetTables)) - Number(captured.targetWrites ?? 0);
   const probe = wave.cutover.appProbe;
   const sessions = probe ? await target.sessions.countOf(probe.as) : null;
-  const refused = probe ? await target.sessions.tryAs({ role: probe.as, statement: probe.statement }) : null;
+  const refused = probe ? await probeAs(context, wave.target, probe) : null;
   const returned =
     wave.cutover.fallback === 'none'
       ? true
