@@ -1,7 +1,7 @@
 /** Feed events to marks on chunks, counts behind markers and watched keys: what the tracker knows, without reading or saving anything. */
 import type { Position } from '../model/position.ts';
 import { type TablePair, tableKey } from '../model/table.ts';
-import { type ChunkLedger, carryMarks, findTable, markChange, newTable } from '../parity/ledger.ts';
+import { type ChunkLedger, carryMarks, findTable, markChange, newer, newTable } from '../parity/ledger.ts';
 import { encodeLedger } from '../parity/ledger-codec.ts';
 import type { ChangeStreams, FeedEvent } from '../ports/change-streams.ts';
 import { createWatches } from './watches.ts';
@@ -39,7 +39,8 @@ export const createMarks = (options: {
   let attached: ChunkLedger | null = options.ledger ?? null;
   let shadow = shadowLedger(pairs);
   let openRows: RowEvent[] = [];
-  let openTables = new Set<string>();
+  /** Tables that changed as a whole, with the newest position of such a change. */
+  let openTables = new Map<string, Position>();
   let delivered: Position | null = null;
   let hasNews = false;
 
@@ -52,7 +53,7 @@ export const createMarks = (options: {
     countBehindMarkers();
     watches.see(event.table, event.keys);
     if (openRows.length < mostOpenRows) openRows.push(event);
-    else openTables.add(tableKey(event.table));
+    else openTables.set(tableKey(event.table), event.position);
   };
 
   const markOpen = (position: Position): void => {
@@ -61,13 +62,17 @@ export const createMarks = (options: {
       const table = findTable(ledger, event.table);
       if (!table) continue;
       const keys = event.keys && event.keys.length > 0 ? event.keys : [null];
-      for (const key of keys) markChange(table, key, position, compare);
+      // A keepalive may come in the middle of a large transaction, before its commit: the later of the two counts.
+      const at = newer(compare, event.position, position) ?? position;
+      for (const key of keys) markChange(table, key, at, compare);
     }
-    for (const table of ledger.tables)
-      if (openTables.has(tableKey(table.pair.source))) markChange(table, null, position, compare);
+    for (const table of ledger.tables) {
+      const whole = openTables.get(tableKey(table.pair.source));
+      if (whole !== undefined) markChange(table, null, newer(compare, whole, position) ?? position, compare);
+    }
     if (openRows.length > 0 || openTables.size > 0) hasNews = true;
     openRows = [];
-    openTables = new Set();
+    openTables = new Map();
   };
 
   return {
@@ -80,7 +85,7 @@ export const createMarks = (options: {
         for (const table of event.tables.filter((name) => inWave.has(tableKey(name)))) {
           countBehindMarkers();
           watches.see(table, null);
-          openTables.add(tableKey(table));
+          openTables.set(tableKey(table), event.position);
         }
       } else if (event.type === 'marker') {
         // A marker that is delivered again is counted anew, and so is what follows it.
@@ -96,7 +101,7 @@ export const createMarks = (options: {
     /** The feed was opened again: the transaction that was cut off comes again from its start. */
     restart: (): void => {
       openRows = [];
-      openTables = new Set();
+      openTables = new Map();
     },
     attach: (ledger: ChunkLedger): void => {
       if (ledger === attached) return;
