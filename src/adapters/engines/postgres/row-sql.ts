@@ -47,7 +47,7 @@ const keyExpression = (column: ColumnType): string => {
 
 const keyCast = (column: ColumnType): string => (column.isBuiltIn || column.isEnum ? column.type : 'text');
 
-const integers = new Set(['int2', 'int4', 'int8']);
+export const integers: ReadonlySet<string> = new Set(['int2', 'int4', 'int8']);
 
 /** `record`: the engine's own record hash, PostgreSQL 14 and later. `text`: the hash of the row's text, before. */
 export type HashMethod = 'record' | 'text';

@@ -1,11 +1,11 @@
 /** What parity asks of a PostgreSQL table: chunk bounds by walking the key, counts and sums made in the server, rows by name. */
 import type { TableName } from '../../../model/table.ts';
 import { tableKey } from '../../../model/table.ts';
-import type { KeyRange, RowSource, RowsPort } from '../../../ports/rows.ts';
+import type { KeyOrder, KeyRange, RowSource, RowsPort } from '../../../ports/rows.ts';
 import type { Connections } from './connections.ts';
 import { hashMethod, readHashProbe } from './hash-probe.ts';
 import { keyColumnsExpression, tableMissing } from './relations.ts';
-import { type ColumnType, type RowSql, rowSql } from './row-sql.ts';
+import { type ColumnType, integers, type RowSql, rowSql } from './row-sql.ts';
 
 const typesQuery = `
   WITH RECURSIVE bases AS (
@@ -60,13 +60,20 @@ const describe = async (connections: Connections, table: TableName): Promise<Des
   };
 };
 
+/** What octank may decide about a key's order from its text; collations are the server's own. */
+const keyOrderOf = (column: ColumnType | undefined): KeyOrder => {
+  if (!column?.isBuiltIn || column.isArray) return 'database';
+  if (integers.has(column.base)) return 'integer';
+  return column.base === 'uuid' ? 'bytes' : 'database';
+};
+
 /** A whole table may be summed: as long as it takes, but cancelled on demand. */
 const unlimited = { timeoutMs: 0 } as const;
 
 const readBounds = async (
   connections: Connections,
   sql: RowSql,
-  { rowsPerChunk, within }: { readonly rowsPerChunk: number; readonly within: KeyRange },
+  { rowsPerChunk, within, most }: { readonly rowsPerChunk: number; readonly within: KeyRange; readonly most: number },
 ): Promise<readonly (readonly string[])[]> => {
   const bounds: (readonly string[])[] = [];
   for (let from = within.from; ; ) {
@@ -78,6 +85,7 @@ const readBounds = async (
     );
     if (!next) return bounds;
     bounds.push(next.key);
+    if (bounds.length >= most) return bounds;
     from = next.key;
   }
 };
@@ -111,15 +119,23 @@ export const postgresRows = (connections: Connections): RowsPort => {
     columns: async (table) => {
       // Asked anew: callers ask when they begin, and the schema may have moved since the last time.
       described.delete(tableKey(table));
-      const { columns, key } = await describeOnce(table);
-      return { columns, key };
+      const { columns, key, types } = await describeOnce(table);
+      return { columns, key, keyOrder: key.map((column) => keyOrderOf(types.get(column))) };
     },
     estimateRows: async (table) => {
       const sql = await sqlOf({ table, columns: [], key: [] });
       return estimate(connections, sql.from);
     },
-    bounds: async (source, rowsPerChunk, within) =>
-      source.key.length === 0 ? [] : readBounds(connections, await sqlOf(source), { rowsPerChunk, within }),
+    count: async (source, signal) => {
+      const [row] = await connections.query<{ rows: string }>(
+        `SELECT count(*)::text AS rows FROM ${(await sqlOf(source)).from}`,
+        [],
+        signal ? { ...unlimited, signal } : unlimited,
+      );
+      return Number(row?.rows ?? 0);
+    },
+    bounds: async (source, rowsPerChunk, within, most = Number.POSITIVE_INFINITY) =>
+      source.key.length === 0 ? [] : readBounds(connections, await sqlOf(source), { rowsPerChunk, within, most }),
     sum: async (source, range, signal) => {
       const sql = await sqlOf(source);
       const { where, values } = sql.range(range);
