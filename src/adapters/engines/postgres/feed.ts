@@ -240,7 +240,8 @@ export const openFeed = async (connections: Connections, options: FeedOptions): 
   sendStatus();
 
   return {
-    events: queue.events(),
+    // A new loop goes on where the last one left off.
+    events: { [Symbol.asyncIterator]: () => queue.events() },
     acknowledge: (position: Position) => {
       flushed = max(flushed, lsnOf(position));
     },

@@ -6,7 +6,7 @@ import type { Connections, Tx } from './connections.ts';
 import { createControl, signalTables } from './control.ts';
 import { endWriterSessions, readBlockers } from './fence-blockers.ts';
 import { probeFence } from './fence-probe.ts';
-import { putGuards, readUnguarded, removeGuards, requireFenceable } from './guards.ts';
+import { defaultPatience, type Patience, putGuards, readUnguarded, removeGuards, requireFenceable } from './guards.ts';
 
 interface FenceRow {
   readonly lineage: string;
@@ -70,6 +70,7 @@ const lockRow = async (tx: Tx, connections: Connections, wave: string): Promise<
 const install = async (
   connections: Connections,
   { wave, tables, exempt }: Parameters<FencePort['install']>[0],
+  patience: Patience,
 ): Promise<void> => {
   await requireFenceable(connections, tables);
   await connections.effect(async (tx) => {
@@ -89,12 +90,12 @@ const install = async (
     for (const { role } of roles)
       await tx.query(`GRANT SELECT, INSERT, UPDATE, DELETE ON ${signals} TO ${quoteIdent(role)}`);
   });
-  await putGuards(connections, wave, tables);
+  await putGuards(connections, { wave, tables, patience });
 };
 
-const uninstall = async (connections: Connections, wave: string): Promise<void> => {
+const uninstall = async (connections: Connections, wave: string, patience: Patience): Promise<void> => {
   // The row goes last: a guard without its row refuses everyone.
-  await removeGuards(connections, wave);
+  await removeGuards(connections, wave, patience);
   if (!(await readRow(connections, wave))) return;
   await connections.effect((tx) =>
     tx.query('DELETE FROM octank.fence WHERE wave = $1 AND lineage = $2', [wave, connections.lineage]),
@@ -187,9 +188,9 @@ const open = async (connections: Connections, wave: string): Promise<void> => {
   });
 };
 
-export const postgresFence = (connections: Connections): FencePort => ({
-  install: (options) => install(connections, options),
-  uninstall: (wave) => uninstall(connections, wave),
+export const postgresFence = (connections: Connections, patience = defaultPatience): FencePort => ({
+  install: (options) => install(connections, options, patience),
+  uninstall: (wave) => uninstall(connections, wave, patience),
   status: async ({ wave, tables }) => {
     const [row, unguarded] = await Promise.all([readRow(connections, wave), readUnguarded(connections, wave, tables)]);
     return { fence: stateOf(row), unguarded };
@@ -198,18 +199,11 @@ export const postgresFence = (connections: Connections): FencePort => ({
   makePermanent: (options) => makePermanent(connections, options),
   open: (wave) => open(connections, wave),
   blockers: async ({ wave, flip }) => {
-    const pending = flip.endsWith('/');
-    if (pending) await stampFlip(connections, wave);
+    const [epoch, moment] = flip.split('/');
+    if (moment === '') await stampFlip(connections, wave);
     const row = await readRow(connections, wave);
-    const current = pending && row ? row.flip : flip;
-    if (!row || row.flip !== current)
-      throw fault(
-        'moved',
-        'The fence was opened or closed again meanwhile.',
-        `Wave ${wave}.`,
-        'Apply again: it looks first.',
-      );
-    return readBlockers(connections, wave);
+    if (row?.closed && row.epoch === epoch) return readBlockers(connections, wave);
+    throw fault('moved', 'The fence was opened meanwhile.', `Wave ${wave}.`, 'Apply again: it looks first.');
   },
   endWriters: ({ wave, tables }) => endWriterSessions(connections, { wave, tables }),
   probe: (options) => probeFence(connections, options),

@@ -15,10 +15,14 @@ import {
   treeCte,
 } from './relations.ts';
 
-/** Creating a trigger waits for writers while later writers wait behind it: briefly, and again. */
-const lockTimeoutMs = 1_000;
-const attempts = 15;
-const pauseMs = 400;
+/** Creating a trigger waits for writers while later writers wait behind it: so it waits briefly, and tries again. */
+export interface Patience {
+  readonly lockTimeoutMs: number;
+  readonly attempts: number;
+  readonly pauseMs: number;
+}
+
+export const defaultPatience: Patience = { lockTimeoutMs: 1_000, attempts: 15, pauseMs: 400 };
 
 /** One pair per wave, so that two waves' fences on one table do not mix; `octank_fence` is what schema copies skip. */
 export const triggerNames = (wave: string): { readonly write: string; readonly truncate: string } => {
@@ -99,6 +103,7 @@ const isLocked = (error: unknown): boolean => error instanceof Fault && error.co
 /** Repeats a short effect while a lock is in the way. Faults: `fence.locked` with who holds it. */
 const withShortLocks = async (
   connections: Connections,
+  { lockTimeoutMs, attempts, pauseMs }: Patience,
   table: TableName,
   run: (tx: Tx) => Promise<unknown>,
 ): Promise<void> => {
@@ -133,13 +138,17 @@ const lockedFault = async (connections: Connections, table: TableName, cause: un
 };
 
 /** Triggers on every table of the wave and below; those that stand as they should are left alone. */
-export const putGuards = async (connections: Connections, wave: string, tables: readonly TableName[]) => {
+export const putGuards = async (
+  connections: Connections,
+  options: { readonly wave: string; readonly tables: readonly TableName[]; readonly patience: Patience },
+): Promise<void> => {
+  const { wave, tables, patience } = options;
   for (const table of await readUnguarded(connections, wave, tables))
-    await withShortLocks(connections, table, (tx) => tx.query(guardStatements(wave, table)));
+    await withShortLocks(connections, patience, table, (tx) => tx.query(guardStatements(wave, table)));
 };
 
 /** Takes the wave's triggers off whatever table they are on. */
-export const removeGuards = async (connections: Connections, wave: string): Promise<void> => {
+export const removeGuards = async (connections: Connections, wave: string, patience: Patience): Promise<void> => {
   const { write, truncate } = triggerNames(wave);
   const guarded = await connections.query<TableName>(
     `SELECT DISTINCT n.nspname AS schema, c.relname AS table
@@ -149,7 +158,7 @@ export const removeGuards = async (connections: Connections, wave: string): Prom
   );
   for (const table of guarded) {
     const on = quoteTable(table);
-    await withShortLocks(connections, table, (tx) =>
+    await withShortLocks(connections, patience, table, (tx) =>
       tx.query(
         `DROP TRIGGER IF EXISTS ${quoteIdent(write)} ON ${on}; DROP TRIGGER IF EXISTS ${quoteIdent(truncate)} ON ${on}`,
       ),

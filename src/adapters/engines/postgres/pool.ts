@@ -87,21 +87,22 @@ const openKnex = async (target: Target): Promise<Knex> => {
 /** Connects on first use. Faults of `acquire`: see `connectFault`. */
 export const openPool = (target: Target): Pool => {
   let opening: Promise<Knex> | undefined;
-  const knexClient = async (): Promise<KnexClient> => {
-    opening ??= openKnex(target);
-    return (await opening).client as KnexClient;
-  };
+  // Each connection goes back to the pool it came from, also while that is being closed: closing waits for it.
+  const homes = new WeakMap<Client, KnexClient>();
   return {
     acquire: async () => {
-      const knex = await knexClient();
+      opening ??= openKnex(target);
+      const knex = (await opening).client as KnexClient;
       try {
-        return await knex.acquireConnection();
+        const client = await knex.acquireConnection();
+        homes.set(client, knex);
+        return client;
       } catch (error) {
         throw connectFault(error, target.place);
       }
     },
     release: (client) => {
-      void knexClient().then((knex) => knex.releaseConnection(client));
+      void homes.get(client)?.releaseConnection(client);
     },
     discard: (client) => {
       // knex hands out only connections without this mark.

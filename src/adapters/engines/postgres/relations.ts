@@ -18,7 +18,7 @@ export const nameArrays = (tables: readonly TableName[]): readonly [readonly str
 /** CTE `named(oid)`: the tables of $1 and $2 that exist. */
 export const namedCte = `
   named AS (
-    SELECT c.oid FROM pg_catalog.unnest($1::text[], $2::text[]) AS w(schema_name, table_name)
+    SELECT c.oid FROM unnest($1::text[], $2::text[]) AS w(schema_name, table_name)
     JOIN pg_catalog.pg_namespace n ON n.nspname = w.schema_name
     JOIN pg_catalog.pg_class c ON c.relnamespace = n.oid AND c.relname = w.table_name AND c.relkind IN ('r', 'p'))`;
 
@@ -73,7 +73,7 @@ export const keyColumnsExpression = (relation: string): string => `
       SELECT x.indrelid, x.indkey FROM pg_catalog.pg_index x
       WHERE x.indrelid = ${relation} AND x.indisvalid AND (x.indisprimary OR x.indisreplident)
       ORDER BY x.indisprimary DESC LIMIT 1) AS chosen
-    CROSS JOIN LATERAL pg_catalog.unnest(chosen.indkey::int2[]) WITH ORDINALITY AS k(attnum, position)
+    CROSS JOIN LATERAL unnest(chosen.indkey::int2[]) WITH ORDINALITY AS k(attnum, position)
     JOIN pg_catalog.pg_attribute a ON a.attrelid = chosen.indrelid AND a.attnum = k.attnum
     WHERE k.position <= (
       SELECT x.indnkeyatts FROM pg_catalog.pg_index x
