@@ -6,7 +6,7 @@ import { type TableProgress, tableId } from '../records.ts';
 import { type LobPolicy, lobPolicy, type TaskSettings } from '../settings.ts';
 import { type CatalogTable, type MappedTable, mapTable, type SelectedTable, tableNamed, targetOf } from './catalog.ts';
 import { whereSql } from './filter.ts';
-import { exceeds, lateColumns, loadColumn } from './lob.ts';
+import { exceeds, lateColumns, loadColumn, lobColumns } from './lob.ts';
 import {
   type Client,
   closeQuietly,
@@ -65,7 +65,8 @@ const prepare = async (sides: Sides, options: LoadOptions, selected: SelectedTab
 };
 
 interface CopyPlan {
-  readonly query: string;
+  /** A table with its columns, or a query in parentheses. */
+  readonly what: string;
   readonly into: string;
   readonly isBinary: boolean;
 }
@@ -73,10 +74,16 @@ interface CopyPlan {
 const copyPlan = (mapped: MappedTable, lob: LobPolicy): CopyPlan => {
   const columns = mapped.columns.map((column) => ({
     ...loadColumn(column.source, lob, mapped.key.length > 0),
+    isPlain: loadColumn(column.source, lob, mapped.key.length > 0).expression === quoteName(column.source.name),
     same: column.source.castType === column.target.castType && column.source.binarySafe && column.target.binarySafe,
   }));
+  const from = quoteTable(mapped.source.schema, mapped.source.table);
+  const expressions = columns.map((column) => column.expression).join(', ');
+  const where = whereSql(mapped.rule);
+  // Reading the table itself spares the executor; only unaltered columns allow it.
+  const isWhole = where === '' && columns.every((column) => column.isPlain);
   return {
-    query: `select ${columns.map((column) => column.expression).join(', ')} from ${quoteTable(mapped.source.schema, mapped.source.table)}${whereSql(mapped.rule)}`,
+    what: isWhole ? `${from} (${expressions})` : `(select ${expressions} from ${from}${where})`,
     into: `${quoteTable(mapped.target.schema, mapped.target.table)} (${mapped.columns.map((column) => quoteName(column.target.name)).join(', ')})`,
     isBinary: columns.every((column) => column.same && column.keepsType),
   };
@@ -86,10 +93,25 @@ const copyPlan = (mapped: MappedTable, lob: LobPolicy): CopyPlan => {
 const copy = async (sides: Sides, plan: CopyPlan, signal: AbortSignal): Promise<number> => {
   const { from, to } = await import('pg-copy-streams');
   const format = plan.isBinary ? ' with (format binary)' : '';
-  const reading = sides.source.query(to(`copy (${plan.query}) to stdout${format}`));
+  const reading = sides.source.query(to(`copy ${plan.what} to stdout${format}`));
   const writing = sides.target.query(from(`copy ${plan.into} from stdin${format}`));
   await pipeline(reading, writing, { signal });
   return writing.rowCount ?? 0;
+};
+
+const largeRows = (mapped: MappedTable, inlineBytes: number): string =>
+  lobColumns(mapped)
+    .map((column) => exceeds(column.source, inlineBytes))
+    .join(' or ');
+
+/** Asked once per table: nearly always nothing is over the limit, and then neither a condition per value nor a second pass is needed. */
+const withoutLargeValues = async (client: Client, mapped: MappedTable, lob: LobPolicy): Promise<LobPolicy> => {
+  if (lob.mode !== 'full' || lob.inlineBytes === 0 || lobColumns(mapped).length === 0) return lob;
+  const from = quoteTable(mapped.source.schema, mapped.source.table);
+  const { rows } = await client.query<{ large: boolean }>(
+    `select exists (select 1 from ${from} where ${largeRows(mapped, lob.inlineBytes)}) as large`,
+  );
+  return rows[0]?.large ? lob : { mode: 'full', inlineBytes: Number.MAX_SAFE_INTEGER };
 };
 
 /** Large values that were loaded as NULL, by key. */
@@ -103,8 +125,8 @@ const loadLate = async (sides: Sides, mapped: MappedTable, lob: LobPolicy, signa
     const names = [...key, column].map(({ target: t }) => quoteName(t.name));
     await sides.target.query(`create temp table awsdms_lob as select ${names.join(', ')} from ${target} where false`);
     try {
-      const query = `select ${source} from ${from} where ${exceeds(column.source, lob.inlineBytes)}`;
-      const rows = await copy(sides, { query, into: 'awsdms_lob', isBinary: false }, signal);
+      const what = `(select ${source} from ${from} where ${exceeds(column.source, lob.inlineBytes)})`;
+      const rows = await copy(sides, { what, into: 'awsdms_lob', isBinary: false }, signal);
       const value = quoteName(column.target.name);
       const same = key.map(({ target: t }) => `t.${quoteName(t.name)} = l.${quoteName(t.name)}`).join(' and ');
       if (rows > 0)
@@ -153,7 +175,7 @@ const loadTable = async (
   const target = await prepare(sides, options, selected);
   if (wasCutOff) await removeEarlier(sides.target, target);
   const mapped = mapTable(options.mappings, selected, target);
-  const lob = lobPolicy(options.settings);
+  const lob = await withoutLargeValues(sides.source, mapped, lobPolicy(options.settings));
   // Before the copy's own snapshot: whatever was finished then is in the copy for certain.
   progress.loadXmin = await xmin(sides.source);
   progress.fullLoadRows = await copy(sides, copyPlan(mapped, lob), options.signal);
@@ -177,7 +199,7 @@ const watch = (target: DatabaseAddress, running: ReadonlyMap<number, TableProgre
     );
     for (const row of rows) {
       const progress = running.get(row.pid);
-      if (progress?.state === 'Full load') progress.fullLoadRows = Number(row.rows);
+      if (progress?.state === 'Full load') progress.fullLoadRows = Math.max(progress.fullLoadRows, Number(row.rows));
     }
   };
   const loop = (async () => {

@@ -43,11 +43,12 @@ export const loadColumn = (column: CatalogColumn, lob: LobPolicy, hasKey: boolea
   return { expression: `case when ${exceeds(column, lob.inlineBytes)} then null else ${name} end`, keepsType: true };
 };
 
+export const lobColumns = (table: MappedTable): MappedTable['columns'] =>
+  table.columns.filter((column) => column.source.isLob);
+
 /** Columns whose large values follow by a second statement. */
 export const lateColumns = (table: MappedTable, lob: LobPolicy): MappedTable['columns'] =>
-  lob.mode === 'full' && lob.inlineBytes < Number.MAX_SAFE_INTEGER && table.key.length > 0
-    ? table.columns.filter((column) => column.source.isLob)
-    : [];
+  lob.mode === 'full' && lob.inlineBytes < Number.MAX_SAFE_INTEGER && table.key.length > 0 ? lobColumns(table) : [];
 
 /** Cuts a value as limited mode does; what fits passes untouched. */
 export const cutValue = (value: string, column: CatalogColumn, lob: LobPolicy): string | null => {

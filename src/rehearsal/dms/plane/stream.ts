@@ -23,7 +23,7 @@ interface RawConnection {
   sendCopyFromChunk(chunk: Buffer): void;
 }
 
-const queueBytes = 8 * 1024 * 1024;
+const queueBytes = 2 * 1024 * 1024;
 const statusMs = 1000;
 /** The sender wakes once per message; a reader that pauses a moment gets many messages per wake-up, and more in all. */
 const pauseMs = 1;
