@@ -1,7 +1,7 @@
 /** Starts the lab's own processes and listens to them: config in a private file, status on stdout, an end that is waited for. */
 import { type ChildProcess, spawn } from 'node:child_process';
-import { createInterface } from 'node:readline';
 import { writeFile } from 'node:fs/promises';
+import { createInterface } from 'node:readline';
 import { Fault } from '../model/fault.ts';
 
 export interface LabProcess<Status> {

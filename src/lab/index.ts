@@ -115,7 +115,10 @@ const trafficOf = (config: LabConfig, traffic: NonNullable<LabConfig['traffic']>
     rows,
     ...(traffic.requestsPerSecond === undefined ? {} : { requestsPerSecond: traffic.requestsPerSecond }),
   };
-  return { ...given, sites: shopSites.map((site) => ({ ...site, address: traffic.addresses?.[site.id] ?? site.address })) };
+  return {
+    ...given,
+    sites: shopSites.map((site) => ({ ...site, address: traffic.addresses?.[site.id] ?? site.address })),
+  };
 };
 
 export const startLab = async (config: LabConfig): Promise<Lab> => {
@@ -144,10 +147,7 @@ export const startLab = async (config: LabConfig): Promise<Lab> => {
 
   return {
     status: () => ({ workload: workload.status(), traffic: traffic?.status() ?? null }),
-    dead: () => [
-      ...(workload.ended() ? ['workload'] : []),
-      ...(traffic?.ended() ? ['traffic'] : []),
-    ],
+    dead: () => [...(workload.ended() ? ['workload'] : []), ...(traffic?.ended() ? ['traffic'] : [])],
     fault: (command) => traffic?.command({ type: 'fault', ...command }),
     logs: () => diariesIn(config.folder),
     stop: async () => {
