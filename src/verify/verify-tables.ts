@@ -45,6 +45,9 @@ export const fixedNotes = (hash: string): readonly string[] => [
   `Rows are compared by the engine's own 64-bit hash, seeded by the key and summed per chunk (${hash.slice(0, 80)}). It is not cryptographic: it finds accidents, not an adversary, and values that the type itself calls equal (numeric 1.10 and 1.1) are equal.`,
 ];
 
+/** What a live answer is worth without markers. */
+const unprovenNote = `Read while changes may flow, without markers: a difference is believed when neither side moved for ${livePatience.stableSeconds} s, so with more lag than that a row on its way may be named.`;
+
 interface Work {
   readonly table: TableLedger;
   readonly chunk: Chunk;
@@ -178,7 +181,12 @@ export const verifyTables = async (
   );
   await pass.finish();
   await watermark.stop();
-  const report = pass.report(ledger.tables, [...described.flatMap(({ notes }) => notes), ...fixedNotes(hash)]);
+  const notes = [
+    ...described.flatMap((table) => table.notes),
+    ...fixedNotes(hash),
+    ...(live && !options.applied ? [unprovenNote] : []),
+  ];
+  const report = pass.report(ledger.tables, notes);
   ledger.isComplete = report.verdict === 'equal';
   return { report, ledger };
 };
