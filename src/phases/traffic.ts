@@ -66,6 +66,15 @@ const journaledShare = (context: StepContext): number => {
   return last ? sharePercent(last.sourceWeight, last.targetWeight) : 0;
 };
 
+const recordWeights = (context: StepContext, live: LivePair, why: 'moved' | 'moved-back'): Promise<void> =>
+  context.record({
+    type: 'weights',
+    record: recordName(specOf(context)),
+    sourceWeight: live.source.weight ?? 0,
+    targetWeight: live.target.weight ?? 0,
+    why,
+  });
+
 const isShare = (live: number, wanted: number): boolean => Math.abs(live - wanted) < 0.25;
 
 const foreign = (context: StepContext, live: LivePair): Observation => ({
@@ -116,8 +125,11 @@ const shiftStep: StepKind = {
   observe: async (context) => {
     const live = await readPair(context);
     const wanted = rungOf(context).sharePercent;
-    if (isShare(live.share, wanted))
+    if (isShare(live.share, wanted)) {
+      // Moved by a process, or in a call, that could not say so: unrecorded, the next rung would take our own weights for drift.
+      if (!isShare(journaledShare(context), wanted)) await recordWeights(context, live, 'moved');
       return { state: 'done', evidence: { sourceWeight: live.source.weight, targetWeight: live.target.weight } };
+    }
     return isShare(live.share, journaledShare(context))
       ? { state: 'absent', detail: `the share is ${live.share} %` }
       : foreign(context, live);
@@ -130,13 +142,7 @@ const shiftStep: StepKind = {
     if (live.share > back && !isShare(live.share, back)) return swapTo(context, back, 'moved-back');
     // Moved back by a process that died before it could say so: without this record the next climb would see drift.
     if (isShare(live.share, back) && !isShare(journaledShare(context), back))
-      await context.record({
-        type: 'weights',
-        record: recordName(specOf(context)),
-        sourceWeight: live.source.weight ?? 0,
-        targetWeight: live.target.weight ?? 0,
-        why: 'moved-back',
-      });
+      await recordWeights(context, live, 'moved-back');
   },
 };
 
