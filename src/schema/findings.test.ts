@@ -187,6 +187,17 @@ describe('what a copy cannot carry', () => {
     expect(finding(copy(model(parts), ['s.a']), id)).toMatchObject({ severity, acceptable });
   });
 
+  it('an option that only one server knows is left out of the statements and named once', () => {
+    const settings = { storage: null, compression: null, statistics: null, options: ['n_distinct=5', 'own_option=1'] };
+    const source = model({
+      tables: [table('s.a', { columns: [column('id', { settings }), column('b', { settings })] })],
+    });
+    const plan = copy(source, ['s.a']);
+    expect(plan.findings.map(({ id }) => id)).toEqual(['column-option:own_option']);
+    expect(plan.before.filter((ddl) => ddl.sql.includes('n_distinct')).length).toBe(2);
+    expect(plan.before.some((ddl) => ddl.sql.includes('own_option'))).toBe(false);
+  });
+
   it('an extension that the target does not have stops the table that needs it, and one that it has travels', () => {
     const source = model({
       tables: [table('s.a', { uses: ['extension:citext'] })],

@@ -92,15 +92,19 @@ const createTable = (table: Table, tables: ReadonlyMap<string, Table>, context: 
   ].join(' ');
 };
 
+/** The two that ALTER COLUMN documents. A server may keep others of its own there, which another server refuses. */
+export const isColumnOption = (option: string): boolean => /^n_distinct(_inherited)?=/.test(option);
+
 const settingsOf = (table: Table, context: RenderContext): readonly Statement[] => {
   const to = context.place(nameOf(table));
   return table.columns.flatMap((column) => {
     const { storage, compression, statistics, options } = column.settings;
+    const known = options.filter(isColumnOption);
     const actions = [
       ...(storage === null ? [] : [`SET STORAGE ${storage}`]),
       ...(compression === null ? [] : [`SET COMPRESSION ${compression}`]),
       ...(statistics === null ? [] : [`SET STATISTICS ${statistics}`]),
-      ...(options.length === 0 ? [] : [`SET (${options.join(', ')})`]),
+      ...(known.length === 0 ? [] : [`SET (${known.join(', ')})`]),
     ].map((action) => `ALTER COLUMN ${quoteIdent(column.name)} ${action}`);
     if (actions.length === 0) return [];
     return [

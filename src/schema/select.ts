@@ -194,6 +194,7 @@ const otherFindings = (ground: Ground, carried: ReadonlySet<ObjectId>): readonly
     .filter(
       (object) =>
         object.databaseWide ||
+        movesWhole(object.schema, ground) ||
         object.uses.some(
           (id) =>
             ground.tables.has(id) || (carried.has(id) && !id.startsWith('schema:') && !id.startsWith('extension:')),

@@ -2,7 +2,7 @@
 import { type AnyObject, type SchemaModel, shownName, type Table, type Trigger } from '../model/schema.ts';
 import { tableKey } from '../model/table.ts';
 import type { Finding } from './finding.ts';
-import { nameOf } from './render-table.ts';
+import { isColumnOption, nameOf } from './render-table.ts';
 import type { RenderContext } from './statement.ts';
 
 const ofTable = (table: Table, context: RenderContext): readonly Finding[] => {
@@ -73,6 +73,25 @@ const ofTrigger = (trigger: Trigger): readonly Finding[] =>
         },
       ];
 
+/** Once per option, not per column: a server that sets one sets it everywhere. */
+const unknownOptions = (carried: readonly AnyObject[]): readonly Finding[] => {
+  const where = new Map<string, string[]>();
+  for (const table of carried)
+    for (const column of table.kind === 'table' ? table.columns : [])
+      for (const option of column.settings.options.filter((item) => !isColumnOption(item))) {
+        const name = option.split('=')[0] ?? option;
+        where.set(name, [...(where.get(name) ?? []), `${shownName(table.id)}.${column.name}`]);
+      }
+  return [...where].map(([name, columns]) => ({
+    id: `column-option:${name}`,
+    severity: 'info' as const,
+    summary: 'Columns carry an option that PostgreSQL does not document; it is not copied.',
+    detail: `${name} on ${columns.length} columns, first ${columns[0]}.`,
+    hint: '',
+    acceptable: true,
+  }));
+};
+
 export const propertyFindings = (
   carried: readonly AnyObject[],
   model: SchemaModel,
@@ -105,6 +124,7 @@ export const propertyFindings = (
         : [],
     ),
     ...absentPolicyRoles(carried, model),
+    ...unknownOptions(carried),
   ];
 };
 
