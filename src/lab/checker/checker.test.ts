@@ -184,6 +184,9 @@ describe('the checker', () => {
     await setFence('target', 'disable');
     await server.query('alter sequence shop.order_number restart with 5', 'target');
     expect(codes(await judge(check()))).toEqual(['sequence-behind']);
+    // One that a default names without owning it counts as well.
+    await server.query('alter sequence shop.order_number owned by none', 'target');
+    expect(codes(await judge(check()))).toEqual(['sequence-behind']);
   });
 
   const zoneXml = (weights: readonly (readonly [id: string, weight: number])[]): string =>

@@ -63,14 +63,22 @@ export const compareRows = async (
   return { equal: different.length === 0, rows, different };
 };
 
+/** Owned and identity sequences, and those that only a default names. */
 const sequencesSql = `
+  with used as (
+    select d.objid as sequence, d.refobjid as relation, d.refobjsubid as number
+    from pg_depend d where d.classid = 'pg_class'::regclass and d.deptype in ('a', 'i') and d.refobjsubid > 0
+    union
+    select d.refobjid, f.adrelid, f.adnum
+    from pg_depend d join pg_attrdef f on d.classid = 'pg_attrdef'::regclass and f.oid = d.objid
+    where d.refclassid = 'pg_class'::regclass)
   select quote_ident(n.nspname) || '.' || quote_ident(s.relname) as sequence, quote_ident(a.attname) as column, q.increment_by::text as increment
-  from pg_depend d
-  join pg_class s on s.oid = d.objid and s.relkind = 'S'
+  from used
+  join pg_class s on s.oid = used.sequence and s.relkind = 'S'
   join pg_namespace n on n.oid = s.relnamespace
-  join pg_attribute a on a.attrelid = d.refobjid and a.attnum = d.refobjsubid
+  join pg_attribute a on a.attrelid = used.relation and a.attnum = used.number
   join pg_sequences q on q.schemaname = n.nspname and q.sequencename = s.relname
-  where d.refobjid = $1::regclass and d.deptype in ('a', 'i')`;
+  where used.relation = $1::regclass`;
 
 /** A sequence that is not beyond its column gives a number that is taken: the first insert after a cutover would fail. */
 export const checkSequences = async (
