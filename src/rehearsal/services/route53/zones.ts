@@ -145,10 +145,14 @@ export const createZones = async (options: {
       if ((busyUntil.get(zone.id) ?? 0) > Date.now()) return { type: 'busy' };
       const result = applyBatch(zone.name, zone.records, changes);
       if (result.type === 'refused') return result;
-      busyUntil.set(zone.id, Date.now() + busyMs);
+      busyUntil.set(zone.id, Number.POSITIVE_INFINITY);
       zone.records = result.records;
       publish(zone, comment);
-      await save();
+      try {
+        await save();
+      } finally {
+        busyUntil.set(zone.id, Date.now() + busyMs);
+      }
       return result;
     },
     getChange: (id) => {
