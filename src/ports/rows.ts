@@ -42,6 +42,8 @@ export interface RowsPort {
     readonly key: readonly string[];
     /** Per key column; left out, every one is `database`: then a changed row makes all chunks of its table dirty. */
     readonly keyOrder?: readonly KeyOrder[];
+    /** Names how text in the key sorts; where two sides differ, one range holds different rows, and ranges are of no use. */
+    readonly textOrder?: string;
   }>;
   estimateRows(table: TableName): Promise<number>;
   /** Exact `count(*)`, without hashing. Left out, counts are what the chunks' last sums said. */

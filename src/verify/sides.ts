@@ -80,7 +80,8 @@ export const describeTable = async (
   const extra = target.columns.filter((column) => !source.columns.includes(column));
   // Another key on the target would cut other chunks; without a common one, rows are compared as a multiset.
   const isSameKey = keyText(source.key) === keyText(target.key);
-  const key = isSameKey ? source.key : [];
+  const isSameOrder = (source.textOrder ?? '') === (target.textOrder ?? '');
+  const key = isSameKey && isSameOrder ? source.key : [];
   const read = (table: RowSource['table']): RowSource => ({ table, columns: source.columns, key });
   const name = tableKey(pair.source);
   return {
@@ -93,6 +94,9 @@ export const describeTable = async (
     notes: [
       ...(extra.length > 0 ? [`${name}: columns that only the target has are left out: ${extra.join(', ')}.`] : []),
       ...(isSameKey ? [] : [`${name}: the key differs between source and target; compared as a multiset of rows.`]),
+      ...(isSameOrder || source.key.length === 0
+        ? []
+        : [`${name}: text of the key sorts differently on the two sides; compared as a multiset of rows.`]),
       ...(source.key.length === 0
         ? [`${name}: no key; compared as a multiset of rows, which names rows by their text.`]
         : []),

@@ -1,4 +1,4 @@
-/** Whether two servers hash and sort alike: test vectors of each type and of text order, digested into one comparable name. */
+/** Whether two servers hash and sort alike: test vectors of each type, and words in the order of a collation, digested into comparable names. */
 import { createHash } from 'node:crypto';
 import { quoteLiteral } from '../../../model/postgres-quote.ts';
 import type { Connections } from './connections.ts';
@@ -16,9 +16,6 @@ const vectors = [
   `ARRAY[1,2,NULL]::int4[], ARRAY['a',NULL]::text[], ARRAY[1.50]::numeric[]`,
   'NULL::text, NULL::int8',
 ];
-
-/** Words that locales are known to sort differently. */
-const words = ['a', 'B', 'b', 'A', 'ab', 'a b', 'a-b', 'A B', '_a', '1', '10', '2', '-1', 'co op', 'coop', 'co-op', ''];
 
 const methods = new WeakMap<Connections, Promise<HashMethod>>();
 
@@ -38,15 +35,69 @@ export const hashMethod = (connections: Connections): Promise<HashMethod> => {
 
 const digest = (text: string): string => createHash('sha256').update(text).digest('hex').slice(0, 16);
 
-/** `METHOD:HASHES:ORDER`. Order counts because ranges of a text key follow it: where it differs, ranges hold different rows. */
+/** `METHOD:DIGEST`. */
 export const readHashProbe = async (connections: Connections): Promise<string> => {
   const method = await hashMethod(connections);
   const hashes = vectors.map((vector) =>
     method === 'record' ? `hash_record_extended(ROW(${vector}), 42)` : `hashtextextended(ROW(${vector})::text, 42)`,
   );
-  const [[row], ordered] = await Promise.all([
-    connections.query<{ hashes: readonly string[] }>(`SELECT ARRAY[${hashes.join(', ')}]::text[] AS hashes`),
-    connections.query<{ word: string }>('SELECT w AS word FROM unnest($1::text[]) AS w ORDER BY w', [words]),
-  ]);
-  return `${method}:${digest((row?.hashes ?? []).join(','))}:${digest(JSON.stringify(ordered.map(({ word }) => word)))}`;
+  const [row] = await connections.query<{ hashes: readonly string[] }>(
+    `SELECT ARRAY[${hashes.join(', ')}]::text[] AS hashes`,
+  );
+  return `${method}:${digest((row?.hashes ?? []).join(','))}`;
+};
+
+/** Words that locales, and versions of one locale, are known to sort differently. */
+const words = [
+  ...[
+    'a',
+    'B',
+    'b',
+    'A',
+    'ab',
+    'aB',
+    'Ab',
+    'a b',
+    'a-b',
+    'a_b',
+    'A B',
+    'a.b',
+    '_a',
+    '-a',
+    ' a',
+    'aa',
+    'a a',
+    'a-a',
+    '',
+  ],
+  ...[
+    '1',
+    '10',
+    '2',
+    '-1',
+    '1-1',
+    '11',
+    '1.1',
+    '1a',
+    'co op',
+    'coop',
+    'co-op',
+    'ch',
+    'cz',
+    'c',
+    'd',
+    'll',
+    'lz',
+    'v',
+    'w',
+  ],
+];
+
+/** Ranges of a text key follow its collation: where two sides sort differently, one range holds different rows. */
+export const readTextOrder = async (connections: Connections, collation: string): Promise<string> => {
+  const rows = await connections.query<{ word: string }>(
+    `SELECT w AS word FROM unnest($1::text[]) AS w ORDER BY w COLLATE ${collation}, w COLLATE "C"`,
+    [words],
+  );
+  return digest(JSON.stringify(rows.map(({ word }) => word)));
 };

@@ -3,7 +3,7 @@ import type { TableName } from '../../../model/table.ts';
 import { tableKey } from '../../../model/table.ts';
 import type { KeyOrder, KeyRange, RowSource, RowsPort } from '../../../ports/rows.ts';
 import type { Connections } from './connections.ts';
-import { hashMethod, readHashProbe } from './hash-probe.ts';
+import { hashMethod, readHashProbe, readTextOrder } from './hash-probe.ts';
 import { keyColumnsExpression, tableMissing } from './relations.ts';
 import { type ColumnType, integers, type RowSql, rowSql } from './row-sql.ts';
 
@@ -15,10 +15,12 @@ const typesQuery = `
     coalesce(e.typname, t.typname) AS base, e.oid IS NOT NULL AS is_array,
     coalesce(e.typnamespace, t.typnamespace) = 'pg_catalog'::regnamespace AND coalesce(e.typtype, t.typtype) = 'b' AS is_built_in,
     e.oid IS NULL AND t.typtype = 'e' AS is_enum, coalesce(to_jsonb(a)->>'attgenerated', '') <> '' AS is_generated,
+    CASE WHEN o.oid IS NULL THEN NULL ELSE quote_ident(os.nspname) || '.' || quote_ident(o.collname) END AS collation,
     ${keyColumnsExpression('c.oid')} AS key
   FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
   JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped
   JOIN bases ON bases.start = a.atttypid AND bases.typtype <> 'd' JOIN pg_type t ON t.oid = bases.oid
+  LEFT JOIN pg_collation o ON o.oid = a.attcollation LEFT JOIN pg_namespace os ON os.oid = o.collnamespace
   LEFT JOIN pg_type e ON t.typcategory = 'A' AND e.oid = t.typelem
   WHERE n.nspname = $1 AND c.relname = $2 AND c.relkind IN ('r', 'p') ORDER BY a.attnum`;
 
@@ -30,6 +32,7 @@ interface TypeRow {
   readonly is_built_in: boolean;
   readonly is_enum: boolean;
   readonly is_generated: boolean;
+  readonly collation: string | null;
   readonly key: readonly string[];
 }
 
@@ -38,11 +41,14 @@ interface Described {
   /** Without generated ones: each side computes those from the others. */
   readonly columns: readonly string[];
   readonly key: readonly string[];
+  /** Collations that the key's order follows. */
+  readonly keyCollations: readonly string[];
 }
 
 const describe = async (connections: Connections, table: TableName): Promise<Described> => {
   const rows = await connections.query<TypeRow>(typesQuery, [table.schema, table.table]);
   if (rows.length === 0) throw tableMissing([table]);
+  const key = rows[0]?.key ?? [];
   const types = rows.map(
     (row): ColumnType => ({
       name: row.name,
@@ -56,7 +62,10 @@ const describe = async (connections: Connections, table: TableName): Promise<Des
   return {
     types: new Map(types.map((type) => [type.name, type])),
     columns: rows.filter((row) => !row.is_generated).map((row) => row.name),
-    key: rows[0]?.key ?? [],
+    key,
+    keyCollations: rows
+      .filter((row) => key.includes(row.name) && row.is_built_in)
+      .flatMap((row) => row.collation ?? []),
   };
 };
 
@@ -119,8 +128,14 @@ export const postgresRows = (connections: Connections): RowsPort => {
     columns: async (table) => {
       // Asked anew: callers ask when they begin, and the schema may have moved since the last time.
       described.delete(tableKey(table));
-      const { columns, key, types } = await describeOnce(table);
-      return { columns, key, keyOrder: key.map((column) => keyOrderOf(types.get(column))) };
+      const { columns, key, types, keyCollations } = await describeOnce(table);
+      const orders = await Promise.all(keyCollations.map((collation) => readTextOrder(connections, collation)));
+      return {
+        columns,
+        key,
+        keyOrder: key.map((column) => keyOrderOf(types.get(column))),
+        textOrder: orders.join(','),
+      };
     },
     estimateRows: async (table) => {
       const sql = await sqlOf({ table, columns: [], key: [] });
