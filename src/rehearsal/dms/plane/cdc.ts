@@ -47,6 +47,10 @@ const idleMs = 250;
 /** A stop waits so long for the end of a source transaction under way, then leaves it for the next start. */
 const stopMs = 5000;
 
+/** Every statement is planned once, perhaps while its table is empty: such a plan would read the whole table for ever, so only the way by key is left open. */
+const byKeyOnly =
+  'set plan_cache_mode = force_generic_plan; set enable_seqscan = off; set enable_hashjoin = off; set enable_mergejoin = off';
+
 const currentLsn = async (client: Client): Promise<bigint> => {
   const { rows } = await client.query<{ lsn: string }>('select pg_current_wal_lsn()::text as lsn');
   return lsnValue(rows[0]?.lsn ?? '0/0');
@@ -200,6 +204,7 @@ export const capture = async (options: CdcOptions): Promise<void> => {
   try {
     source = await connect(options.source);
     target = await connect(options.target);
+    await target.query(byKeyOnly);
     if (!(await ensureExceptions(target, settings)))
       options.log('awsdms_apply_exceptions could not be created: refused changes are only in this log');
     const lenientUntil = await currentLsn(source);

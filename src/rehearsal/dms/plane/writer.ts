@@ -46,6 +46,7 @@ export const ensureExceptions = async (client: Client, settings: TaskSettings): 
 
 class TargetWriter implements Writer {
   readonly #options: WriterOptions;
+  readonly #names = new Map<string, string>();
   #isOpen = false;
 
   constructor(options: WriterOptions) {
@@ -53,7 +54,10 @@ class TargetWriter implements Writer {
   }
 
   async #run(statement: Statement): Promise<number> {
-    const result = await this.#options.client.query(statement.text, [...statement.values]);
+    // Prepared once per shape: planning costs more than writing a few rows.
+    const name = this.#names.get(statement.text) ?? `awsdms_${this.#names.size}`;
+    this.#names.set(statement.text, name);
+    const result = await this.#options.client.query({ name, text: statement.text, values: [...statement.values] });
     return result.rowCount ?? 0;
   }
 
