@@ -60,7 +60,7 @@ interface LongRow {
   readonly age: number;
 }
 
-// Our own counters wait for the end of a transaction, other sessions flush theirs within a second of their last one.
+// A busy session tells its counts once a second, an idle one ten seconds after its last transaction: the number lags, and only grows.
 const writeCountQuery = `
   WITH RECURSIVE ${treeCte}
   SELECT coalesce(sum(pg_stat_get_tuples_inserted(oid) + pg_stat_get_tuples_updated(oid) + pg_stat_get_tuples_deleted(oid)), 0)::text AS rows
