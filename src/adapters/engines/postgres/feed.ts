@@ -20,6 +20,8 @@ const lowWater = 2_000;
 /** Asks the server how far it has read: an idle source still makes progress, and a drain is seen at once. */
 const statusMs = 100;
 const releaseMs = 10_000;
+/** How long a stream may take to end by itself before its connection is cut. */
+const goodbyeMs = 2_000;
 
 /** What `pg` gives to replication clients without typing it. */
 interface ReplicationConnection {
@@ -27,6 +29,7 @@ interface ReplicationConnection {
   on(event: 'copyData', listener: (message: { readonly chunk: Buffer }) => void): void;
   once(event: 'replicationStart', listener: () => void): void;
   sendCopyFromChunk(chunk: Buffer): void;
+  endCopyFrom(): void;
 }
 
 const replicationOf = (client: Client): ReplicationConnection =>
@@ -142,6 +145,12 @@ const connect = async (connections: Connections): Promise<Client> => {
   return client;
 };
 
+interface Stream {
+  readonly client: Client;
+  /** Settles when the server has ended the stream, having read everything that was sent to it. */
+  readonly ended: Promise<unknown>;
+}
+
 interface FeedOptions {
   readonly slot: string;
   readonly publications: readonly string[];
@@ -152,23 +161,23 @@ const start = async (
   connections: Connections,
   { slot, publications }: FeedOptions,
   read: (chunk: Buffer) => void,
-): Promise<Client> => {
+): Promise<Stream> => {
   const deadline = Date.now() + releaseMs;
   const names = publications.map(quoteIdent).join(',');
   for (;;) {
     const client = await connect(connections);
     // Before the start: the first messages may come in the same packet as its answer.
     replicationOf(client).on('copyData', ({ chunk }) => read(chunk));
-    const failure = await new Promise<unknown>((resolve) => {
+    const started = new Promise<undefined>((resolve) => {
       replicationOf(client).once('replicationStart', () => resolve(undefined));
-      client.on('error', resolve);
-      client
-        .query(
-          `START_REPLICATION SLOT ${quoteIdent(slot)} LOGICAL 0/0 (proto_version '1', publication_names '${names}')`,
-        )
-        .then(() => resolve(broken(slot, 'the server ended the stream')), resolve);
     });
-    if (failure === undefined) return client;
+    const ended = client
+      .query(`START_REPLICATION SLOT ${quoteIdent(slot)} LOGICAL 0/0 (proto_version '1', publication_names '${names}')`)
+      .then(() => new Error('the server ended the stream'))
+      .catch((error: unknown) => error);
+    client.on('error', () => undefined);
+    const failure = await Promise.race([started, ended]);
+    if (failure === undefined) return { client, ended };
     await client.end().catch(() => undefined);
     if (sqlState(failure) === '42704')
       throw new Fault({
@@ -221,7 +230,7 @@ export const openFeed = async (connections: Connections, options: FeedOptions): 
     clearInterval(timer);
     queue.end(broken(options.slot, driverError(error).message, error));
   };
-  const client = await start(connections, options, (chunk) => {
+  const { client, ended } = await start(connections, options, (chunk) => {
     try {
       reader.read(chunk);
     } catch (error) {
@@ -237,6 +246,8 @@ export const openFeed = async (connections: Connections, options: FeedOptions): 
   timer = setInterval(sendStatus, statusMs);
   client.on('error', fail);
   client.on('end', () => fail(new Error('the connection ended')));
+  // Also what broke before anyone listened.
+  void ended.then(fail);
   sendStatus();
 
   return {
@@ -252,6 +263,9 @@ export const openFeed = async (connections: Connections, options: FeedOptions): 
       clearInterval(timer);
       queue.end(null);
       replication.stream.resume();
+      // A connection that is simply cut may lose the last acknowledgement on its way.
+      if (replication.stream.writable) replication.endCopyFrom();
+      await Promise.race([ended, new Promise((resolve) => setTimeout(resolve, goodbyeMs).unref())]);
       await client.end().catch(() => undefined);
     },
   };

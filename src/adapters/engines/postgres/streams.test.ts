@@ -135,6 +135,26 @@ describe.each(roleKinds)('streams opened by octank as %s', (kind) => {
     await Promise.all(writers.map((writer) => writer.end()));
   });
 
+  it('does not skip a commit that begins where the acknowledged one ends', async () => {
+    const feed = await openFeed();
+    const [first, second] = [await shop.app(), await shop.app()];
+    await first.query("BEGIN; INSERT INTO shop.wide VALUES ('adjacent 1')");
+    await second.query("BEGIN; INSERT INTO shop.wide VALUES ('adjacent 2')");
+    await first.query('COMMIT');
+    await second.query('COMMIT');
+    let isFirst = false;
+    for await (const event of feed.events) {
+      if (event.type === 'row') isFirst = event.keys?.[0]?.id === 'adjacent 1';
+      if (event.type !== 'progress' || !isFirst) continue;
+      feed.acknowledge(event.position);
+      break;
+    }
+    await feed.close();
+    await mark('adjacent');
+    expect((await untilMarker(await openFeed(), 'adjacent')).map(brief)).toEqual(['insert shop.wide adjacent 2']);
+    await Promise.all([first.end(), second.end()]);
+  });
+
   it('makes progress to the end of the log while nothing of the wave changes', async () => {
     const feed = await openFeed();
     await app.query('CREATE TABLE shop.elsewhere AS SELECT generate_series(1, 1000)');
