@@ -2,19 +2,31 @@
 
 export const formatCount = (value: number): string => Math.round(value).toLocaleString('en-US');
 
-/** 0.4 s, 12 s, 3 min 20 s, 2 h 5 min. */
+/** 0.40 s, 1.4 s, 12 s, 3 min 20 s, 2 h 5 min, 3 d 4 h. Rounded before it is split, so that no "60 s" stands beside minutes. */
 export const formatSeconds = (seconds: number): string => {
-  if (seconds < 10) return `${seconds.toFixed(seconds < 1 ? 2 : 1)} s`;
-  if (seconds < 120) return `${Math.round(seconds)} s`;
-  const minutes = Math.floor(seconds / 60);
-  if (minutes < 120) return `${minutes} min ${Math.round(seconds - minutes * 60)} s`;
-  return `${Math.floor(minutes / 60)} h ${minutes % 60} min`;
+  if (seconds < 0.995) return `${Math.max(0, seconds).toFixed(2)} s`;
+  if (seconds < 9.95) return `${seconds.toFixed(1)} s`;
+  const whole = Math.round(seconds);
+  if (whole < 120) return `${whole} s`;
+  if (whole < 7200) return `${Math.floor(whole / 60)} min ${whole % 60} s`;
+  const minutes = Math.round(seconds / 60);
+  if (minutes < 48 * 60) return `${Math.floor(minutes / 60)} h ${minutes % 60} min`;
+  const hours = Math.round(seconds / 3600);
+  return `${Math.floor(hours / 24)} d ${hours % 24} h`;
 };
 
-export const formatPercent = (value: number): string =>
-  `${Number.isInteger(value) ? value : value.toFixed(value < 10 ? 1 : 0)} %`;
+/** At most one decimal, and never rounded to an end that was not reached: 99.97 is not all, 0.02 is not nothing. */
+export const formatPercent = (value: number): string => {
+  if (Number.isInteger(value)) return `${value} %`;
+  const rounded = value.toFixed(1);
+  return `${rounded === '100.0' ? '99.9' : rounded === '0.0' ? '<0.1' : rounded} %`;
+};
 
 export const formatTime = (epochMs: number): string => new Date(epochMs).toISOString().slice(11, 19);
+
+/** 2026-11-24 17:00:05 UTC. */
+export const formatMoment = (epochMs: number): string =>
+  `${new Date(epochMs).toISOString().slice(0, 19).replace('T', ' ')} UTC`;
 
 export const plural = (count: number, one: string, many = `${one}s`): string =>
   `${formatCount(count)} ${count === 1 ? one : many}`;

@@ -34,12 +34,41 @@ export const waveNames = (state: RunState): readonly string[] => [
   ...new Set(state.steps.flatMap((step) => (step.change.wave === null ? [] : [step.change.wave]))),
 ];
 
-/** From the moment the source refused writes until the target took them, by the journal: an upper bound of the database gap. */
-export const downtimeSeconds = (state: RunState, wave: string): number | null => {
+export interface FenceWindow {
+  readonly wave: string;
+  /** Wall clock, epoch ms. */
+  readonly from: number;
+  /** Null while nobody can say that anyone may write again. */
+  readonly to: number | null;
+  readonly end: 'target-opened' | 'lifted' | 'not-ended';
+}
+
+/** The time in which a wave's writes were refused, by the journal: from asking for the fence to the opening being confirmed, so never too short. */
+export const fenceWindow = (state: RunState, wave: string): FenceWindow | null => {
   const fence = stepOf(state, wave, 'fence');
   const open = stepOf(state, wave, 'unfence-target');
-  if (!fence || !open || fence.startedAt === null || open.finishedAt === null) return null;
-  return Math.max(0, open.finishedAt - fence.startedAt) / 1000;
+  if (!fence || fence.startedAt === null) return null;
+  const from = fence.startedAt;
+  if (fence.status === 'undone') {
+    const turned = state.pointOfNoReturn[wave];
+    // Undone by a fallback long after: when the target had opened is no longer in the state, and hours would be wrong.
+    if (fence.finishedAt === null || (turned !== undefined && turned > from)) return null;
+    return { wave, from, to: fence.finishedAt, end: 'lifted' };
+  }
+  if (fence.status === 'done' && open?.status === 'done' && open.finishedAt !== null)
+    return { wave, from, to: open.finishedAt, end: 'target-opened' };
+  return { wave, from, to: null, end: 'not-ended' };
+};
+
+export const fenceWindows = (state: RunState): readonly FenceWindow[] =>
+  waveNames(state)
+    .map((wave) => fenceWindow(state, wave))
+    .filter((window): window is FenceWindow => window !== null);
+
+/** From the moment the source refused writes until somebody took them again: an upper bound of the database gap. */
+export const downtimeSeconds = (state: RunState, wave: string): number | null => {
+  const window = fenceWindow(state, wave);
+  return window === null || window.to === null ? null : Math.max(0, window.to - window.from) / 1000;
 };
 
 export const totalDowntime = (state: RunState): number | null => {
@@ -47,6 +76,27 @@ export const totalDowntime = (state: RunState): number | null => {
     .map((wave) => downtimeSeconds(state, wave))
     .filter((seconds): seconds is number => seconds !== null);
   return all.length === 0 ? null : all.reduce((sum, seconds) => sum + seconds, 0);
+};
+
+export interface StepSpan {
+  readonly step: StepState;
+  readonly from: number;
+  readonly to: number;
+}
+
+/** When steps ran, in the change set's order; steps that have not begun are left out. */
+export const stepSpans = (state: RunState): readonly StepSpan[] => {
+  let previous = state.startedAt;
+  return state.steps.flatMap((step): readonly StepSpan[] => {
+    if (step.startedAt === null) return [];
+    const to = step.finishedAt ?? state.lastAt;
+    // A wait is journaled only when it is over: it began when the step before it ended, or when this process took over.
+    const taken = state.takings.findLast((taking) => taking.at <= to)?.at ?? state.startedAt;
+    const isWait = step.startedAt === to && !step.skipped && step.attempts === 0;
+    const from = isWait ? Math.min(to, Math.max(previous, taken)) : step.startedAt;
+    previous = Math.max(previous, to);
+    return [{ step, from, to }];
+  });
 };
 
 export const writerOf = (state: RunState, wave: string): Writer => state.writers[wave] ?? 'source';
@@ -109,7 +159,16 @@ export const rollbackCostOf = (
 ): RollbackCost => {
   const moved = waveNames(state).filter((wave) => writerOf(state, wave) === 'target');
   const fenced = waveNames(state).filter((wave) => writerOf(state, wave) === 'none');
-  if (fenced.length > 0)
+  const trafficTail = isExposed(state) ? options.ttlSeconds : 0;
+  /** Only traffic can go back; the data stays where its writer is. */
+  const trafficOnly = (rowsAtRisk: number | null, reason: string): RollbackCost => ({
+    possible: isExposed(state),
+    kind: isExposed(state) ? 'weights' : 'none',
+    rowsAtRisk,
+    tailSeconds: isExposed(state) ? options.ttlSeconds : null,
+    reason: `${isExposed(state) ? 'Traffic can move back; ' : ''}${reason}`,
+  });
+  if (moved.length === 0 && fenced.length > 0)
     return {
       possible: true,
       kind: 'unfence',
@@ -122,35 +181,28 @@ export const rollbackCostOf = (
       possible: true,
       kind: isExposed(state) ? 'weights' : 'nothing-to-do',
       rowsAtRisk: 0,
-      tailSeconds: isExposed(state) ? options.ttlSeconds : 0,
+      tailSeconds: trafficTail,
       reason: 'The source is the writer; nothing has to come back.',
     };
   if (options.fallbackNone)
-    return {
-      possible: isExposed(state),
-      kind: isExposed(state) ? 'weights' : 'none',
-      rowsAtRisk: null,
-      tailSeconds: isExposed(state) ? options.ttlSeconds : null,
-      reason: `${moved.join(', ')}: fallback is none. Traffic can move back; the data stays on the target.`,
-    };
-  if (options.reverse === null || !options.reverse.running)
-    return {
-      possible: isExposed(state),
-      kind: isExposed(state) ? 'weights' : 'none',
-      rowsAtRisk: options.reverse?.rowsAtRisk ?? null,
-      tailSeconds: isExposed(state) ? options.ttlSeconds : null,
-      reason: options.reverse
-        ? 'The way back for the data is not running; traffic can move back, the writer stays on the target.'
-        : 'The state of the way back for the data was not asked; traffic can move back.',
-    };
+    return trafficOnly(null, `the data of ${moved.join(', ')} stays on the target: fallback is none.`);
+  if (options.reverse === null)
+    return trafficOnly(null, 'whether the way back for the data is open could not be asked.');
+  if (!options.reverse.running)
+    return trafficOnly(
+      options.reverse.rowsAtRisk,
+      'the way back for the data is not running, so the writer stays on the target.',
+    );
   const { tailSeconds, rowsAtRisk } = options.reverse;
   return {
     possible: true,
     kind: isExposed(state) ? 'weights' : 'fallback',
     rowsAtRisk,
-    tailSeconds: (isExposed(state) ? options.ttlSeconds : 0) + Math.ceil(tailSeconds ?? 0),
-    reason:
-      'Weights move back in one batch and lose nothing: both stacks write the target. Its changes flow back to the source, so the way back for the data is open.',
+    // A tail that nobody has seen is not a tail of nothing.
+    tailSeconds: tailSeconds === null ? null : trafficTail + Math.ceil(tailSeconds),
+    reason: isExposed(state)
+      ? 'Weights move back in one batch and lose nothing: both stacks write the target. Its changes flow back to the source, so the way back for the data is open.'
+      : 'Changes of the target flow back to the source, so the way back for the data is open.',
   };
 };
 
