@@ -40,7 +40,6 @@ const fenceTable = `
     leased_until timestamptz,
     held boolean NOT NULL DEFAULT false,
     exempt text[] NOT NULL DEFAULT '{}',
-    flip_xid bigint,
     flip_at timestamptz
   );
   GRANT SELECT ON octank.fence TO PUBLIC`;

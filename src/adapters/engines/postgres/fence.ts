@@ -119,7 +119,7 @@ const close = async (connections: Connections, { wave, leaseSeconds }: Parameter
       row.closed
         ? `UPDATE octank.fence SET closed_until = greatest(closed_until, ${until}), held = held OR ${leaseSeconds === null} WHERE wave = $1`
         : `UPDATE octank.fence SET closed_until = ${until}, leased_until = NULL, held = ${leaseSeconds === null},
-             epoch = epoch + 1, flip_xid = txid_current(), flip_at = NULL WHERE wave = $1`,
+             epoch = epoch + 1, flip_at = NULL WHERE wave = $1`,
       [wave],
     );
   });
