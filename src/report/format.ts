@@ -4,7 +4,9 @@ export const formatCount = (value: number): string => Math.round(value).toLocale
 
 /** 0.40 s, 1.4 s, 12 s, 3 min 20 s, 2 h 5 min, 3 d 4 h. Rounded before it is split, so that no "60 s" stands beside minutes. */
 export const formatSeconds = (seconds: number): string => {
-  if (seconds < 0.995) return `${Math.max(0, seconds).toFixed(2)} s`;
+  if (seconds <= 0) return '0 s';
+  if (seconds < 0.005) return '<0.01 s';
+  if (seconds < 0.995) return `${seconds.toFixed(2)} s`;
   if (seconds < 9.95) return `${seconds.toFixed(1)} s`;
   const whole = Math.round(seconds);
   if (whole < 120) return `${whole} s`;

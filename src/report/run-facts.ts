@@ -1,6 +1,7 @@
 /** Questions that every rendering of a run asks of its state: phases, downtime, who writes, what a rollback would cost. Pure. */
 import type { Writer } from '../journal/record.ts';
 import type { RunState, StepState } from '../journal/run-state.ts';
+import type { TableParity } from '../model/parity.ts';
 import { type PhaseName, phaseNames } from '../model/phase.ts';
 import type { RollbackCost } from './json-types.ts';
 
@@ -126,17 +127,27 @@ export const weightsOf = (state: RunState): Readonly<Record<string, LiveWeights>
 export const lagOf = (state: RunState, wave: string): number | null =>
   state.lag.findLast((sample) => sample.wave === wave)?.seconds ?? null;
 
-export const parityTotals = (
-  state: RunState,
-): { readonly verdict: string; readonly tables: number; readonly rows: number } | null => {
+export interface ParityTotals {
+  readonly verdict: string;
+  readonly tables: number;
+  readonly rows: number;
+  /** Missing, extraneous and mismatched. */
+  readonly differing: number;
+  readonly inFlight: number;
+}
+
+export const parityTotals = (state: RunState): ParityTotals | null => {
   const reports = Object.values(state.parity);
   if (reports.length === 0) return null;
   const tables = reports.flatMap((report) => report.tables);
+  const sum = (of: (table: TableParity) => number): number => tables.reduce((total, table) => total + of(table), 0);
   const worst = reports.find((r) => r.verdict === 'different') ?? reports.find((r) => r.verdict === 'inconclusive');
   return {
     verdict: worst?.verdict ?? 'equal',
     tables: tables.length,
-    rows: tables.reduce((sum, table) => sum + table.sourceRows, 0),
+    rows: sum((table) => table.sourceRows),
+    differing: sum((table) => table.missing + table.extraneous + table.mismatched),
+    inFlight: sum((table) => table.inFlight),
   };
 };
 

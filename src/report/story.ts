@@ -74,7 +74,9 @@ const proof = (input: ReportInput): string => {
   }
   if (parity?.verdict === 'equal')
     return `At the last comparison all ${plural(parity.rows, 'row')} of ${plural(parity.tables, 'table')} were equal on both sides.`;
-  return parity === null ? '' : `The last comparison of rows was ${parity.verdict}.`;
+  if (parity?.verdict === 'different')
+    return `At the last comparison ${plural(parity.differing, 'row')} of ${formatCount(parity.rows)} differed between the sides.`;
+  return parity === null ? '' : 'Rows could not be shown equal while they kept changing.';
 };
 
 const pause = (input: ReportInput): string => {
@@ -128,7 +130,7 @@ const downtimeFigures = (input: ReportInput): readonly Figure[] => {
           note:
             typeof gap === 'number'
               ? 'last write on the source to first on the target'
-              : 'source fenced to target open',
+              : 'writes refused, by the journal',
           tone: 'plain',
         };
   const median = clients?.medianDowntimeSeconds ?? null;
@@ -145,15 +147,21 @@ const downtimeFigures = (input: ReportInput): readonly Figure[] => {
   ];
 };
 
+/** What matters is how many differ, not how many were looked at, as soon as one does. */
 const parityFigure = (input: ReportInput): Figure => {
   const parity = parityTotals(input.state);
   if (parity === null) return unknown('Rows compared', 'no comparison was made');
-  return {
-    label: `Rows ${parity.verdict}`,
-    value: formatCount(parity.rows),
-    note: `in ${plural(parity.tables, 'table')}, both sides`,
-    tone: parity.verdict === 'equal' ? 'good' : parity.verdict === 'different' ? 'bad' : 'warn',
-  };
+  const compared = `${formatCount(parity.rows)} in ${plural(parity.tables, 'table')}`;
+  if (parity.verdict === 'equal')
+    return {
+      label: 'Rows equal',
+      value: formatCount(parity.rows),
+      note: `in ${plural(parity.tables, 'table')}, both sides`,
+      tone: 'good',
+    };
+  if (parity.verdict === 'different')
+    return { label: 'Rows that differ', value: formatCount(parity.differing), note: `of ${compared}`, tone: 'bad' };
+  return { label: 'Rows not settled', value: formatCount(parity.inFlight), note: `of ${compared}`, tone: 'warn' };
 };
 
 const trafficFigures = (input: ReportInput): readonly Figure[] => {

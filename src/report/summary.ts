@@ -42,6 +42,7 @@ export const resultOf = (options: {
   const { state, measured, fault } = options;
   const downtime = measured?.databaseGapSeconds ?? (state ? totalDowntime(state) : null);
   const shares = state ? sharesOf(state) : [];
+  const totals = state && parityTotals(state);
   return {
     type: 'result',
     outcome: options.outcome,
@@ -50,7 +51,7 @@ export const resultOf = (options: {
     downtimeSeconds: downtime === null ? null : Number(downtime.toFixed(3)),
     clients: measured?.clients ?? null,
     writes: measured?.writes ?? null,
-    parity: state ? parityTotals(state) : null,
+    parity: totals && { verdict: totals.verdict, tables: totals.tables, rows: totals.rows },
     traffic:
       shares.length > 0 || measured
         ? { requests: measured?.requests ?? null, failed: measured?.failedRequests ?? null, shares }

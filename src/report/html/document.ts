@@ -4,13 +4,13 @@ import { html, Markup, type Part } from './markup.ts';
 const style = `
 :root {
   color-scheme: light dark;
-  --paper: #ffffff; --raised: #f7f8f9; --ink: #16191d; --soft: #5b6570; --rule: #e3e6ea; --faint: #eff1f3;
+  --paper: #ffffff; --raised: #f7f8f9; --ink: #16191d; --soft: #5b6570; --rule: #e3e6ea; --faint: #eff1f3; --idle: #b3bcc6;
   --target: #0f6f6a; --source: #6a7a8c; --good: #1f7a3d; --warn: #a8590a; --bad: #b3261e;
   --good-tint: #e8f4ec; --warn-tint: #fbf0e1; --bad-tint: #fbe9e7;
 }
 @media screen and (prefers-color-scheme: dark) {
   :root {
-    --paper: #14171a; --raised: #1b1f23; --ink: #e8eaec; --soft: #9aa4ae; --rule: #2c3238; --faint: #22272c;
+    --paper: #14171a; --raised: #1b1f23; --ink: #e8eaec; --soft: #9aa4ae; --rule: #2c3238; --faint: #22272c; --idle: #4c565f;
     --target: #4fb8ae; --source: #8b9aab; --good: #6cc587; --warn: #e0a24f; --bad: #f0857b;
     --good-tint: #19301f; --warn-tint: #35270f; --bad-tint: #3a1c19;
   }
@@ -37,7 +37,7 @@ pre { margin: 0; padding: 16px; background: var(--raised); border-radius: 6px; }
 h1 .badge { margin-left: 6px; padding: 4px 14px; font-size: 15px; }
 .tone-good { color: var(--good); } .tone-warn { color: var(--warn); } .tone-bad { color: var(--bad); }
 .badge.tone-good { background: var(--good-tint); } .badge.tone-warn { background: var(--warn-tint); } .badge.tone-bad { background: var(--bad-tint); }
-.figures { display: grid; grid-template-columns: repeat(4, minmax(0, 1fr)); gap: 28px 32px; margin-top: 36px; padding: 28px 0; border-top: 1px solid var(--rule); border-bottom: 1px solid var(--rule); }
+.figures { display: grid; grid-template-columns: repeat(var(--columns, 4), minmax(0, 1fr)); gap: 28px 32px; margin-top: 36px; padding: 28px 0; border-top: 1px solid var(--rule); border-bottom: 1px solid var(--rule); }
 .figure dt { color: var(--soft); font-size: 13px; }
 .figure dd { margin: 2px 0 0; font-size: 27px; line-height: 1.25; font-weight: 600; letter-spacing: -0.015em; }
 .figure dd.unmeasured { padding: 6px 0 2px; color: var(--soft); font-size: 17px; font-weight: 500; letter-spacing: 0; }
@@ -55,7 +55,7 @@ th { padding: 6px 14px 6px 0; border-bottom: 1px solid var(--rule); color: var(-
 td { padding: 6px 14px 6px 0; border-bottom: 1px solid var(--faint); vertical-align: top; overflow-wrap: anywhere; }
 th:last-child, td:last-child { padding-right: 0; }
 th.n, td.n { text-align: right; white-space: nowrap; } td.zero { color: var(--soft); }
-.gates td:nth-child(4) { width: 146px; padding-top: 2px; padding-bottom: 2px; } .steps td:first-child { width: 30%; } .samples td { max-width: 260px; }
+.gates td:nth-child(4) { width: 146px; padding-top: 2px; padding-bottom: 2px; } .steps td:first-child { width: 30%; } .samples td { max-width: 260px; } .samples code { background: var(--faint); white-space: break-spaces; } .findings td:first-child { width: 104px; } .findings td:nth-child(2) { width: 240px; }
 .notes { margin: 8px 0 0; padding-left: 18px; color: var(--soft); font-size: 13px; }
 figure { margin: 0 0 28px; } figcaption { margin-bottom: 8px; font-weight: 600; } figcaption span { margin-left: 6px; color: var(--soft); font-size: 13px; font-weight: 400; }
 .legend { display: inline-flex; gap: 18px; float: right; margin: 2px 14px 0 0; padding: 0; list-style: none; font-size: 13px; font-weight: 400; }
@@ -65,7 +65,7 @@ svg { display: block; width: 100%; height: auto; overflow: visible; } svg.strip 
 svg text { fill: var(--ink); font: 12px system-ui, -apple-system, "Segoe UI", "Liberation Sans", Arial, sans-serif; }
 svg text.axis { fill: var(--soft); font-size: 11.5px; } svg .grid, svg .tick { stroke: var(--faint); } svg .base, svg .tick { stroke: var(--rule); }
 .hue-target { --hue: var(--target); } .hue-source { --hue: var(--source); } .hue-good { --hue: var(--good); }
-.hue-warn { --hue: var(--warn); } .hue-bad { --hue: var(--bad); } .hue-muted { --hue: var(--rule); }
+.hue-warn { --hue: var(--warn); } .hue-bad { --hue: var(--bad); } .hue-muted { --hue: var(--idle); }
 .legend i { border-color: var(--hue); } .legend i.dots { background: var(--hue); }
 .curve { fill: none; stroke: var(--hue); stroke-width: 2; stroke-linejoin: round; } .curve.dashed { stroke-dasharray: 5 4; }
 .dot, .bar { fill: var(--hue); } .band { fill: var(--hue); opacity: 0.16; } .mark { stroke: var(--hue); stroke-width: 1.2; stroke-dasharray: 3 3; }

@@ -13,9 +13,12 @@ export const top = (input: ReportInput): Markup => html`<header>
 <p class="muted">${formatMoment(input.state.startedAt)} to ${formatMoment(input.state.lastAt)}. ${clockWords(input.state.clockRate)}</p>
 </header>`;
 
-export const figures = (input: ReportInput): Markup => html`<section class="figures" aria-label="Key figures">
-${keyFigures(input).map(({ label, value, note, tone }) => html`<div class="figure"><dt>${label}</dt><dd class="tone-${tone}${value === 'not measured' ? ' unmeasured' : ''}">${value}</dd><dd class="note">${note}</dd></div>`)}
+export const figures = (input: ReportInput): Markup => {
+  const all = keyFigures(input);
+  return html`<section class="figures" aria-label="Key figures" style="--columns: ${all.length <= 5 ? all.length : 4}">
+${all.map(({ label, value, note, tone }) => html`<dl class="figure"><dt>${label}</dt><dd class="tone-${tone}${value === 'not measured' ? ' unmeasured' : ''}">${value}</dd><dd class="note">${note}</dd></dl>`)}
 </section>`;
+};
 
 const kinds: Readonly<Record<RollbackCost['kind'], string>> = {
   'nothing-to-do': 'Nothing: nothing has moved.',
@@ -62,40 +65,32 @@ const faultRecords = (records: readonly JournalRecord[]): readonly Trouble[] =>
       : [],
   );
 
+const isSame = (a: Trouble, b: Trouble): boolean => a.where === b.where && a.code === b.code && a.text === b.text;
+
 /** Faults that still stand come from the state; those that a later attempt mended only from the records. */
 const troublesOf = ({ state, records, result }: ReportInput): readonly Trouble[] => {
-  const standing = state.steps.flatMap(({ change, fault, finishedAt }): readonly Trouble[] =>
-    fault
-      ? [
-          {
-            at: finishedAt,
-            where: change.id,
-            code: fault.code,
-            text: `${fault.summary} ${fault.detail}`,
-            hint: fault.hint,
-            now: true,
-          },
-        ]
-      : [],
-  );
-  const isStanding = ({ at, where }: Trouble): boolean => standing.some((s) => s.where === where && s.at === at);
-  const mended = faultRecords(records ?? []).filter((trouble) => !isStanding(trouble));
+  const recorded = faultRecords(records ?? []);
+  const standing = state.steps.flatMap(({ change, fault, finishedAt }): readonly Trouble[] => {
+    if (!fault) return [];
+    const text = `${fault.summary} ${fault.detail}`;
+    const trouble = { at: finishedAt, where: change.id, code: fault.code, text, hint: fault.hint, now: true };
+    // Walking back moves the step's end; the record knows when the fault itself came.
+    return [{ ...trouble, at: recorded.findLast((record) => isSame(record, trouble))?.at ?? finishedAt }];
+  });
+  const mended = recorded.filter((record) => !standing.some((s) => isSame(s, record) && s.at === record.at));
   const ending = result?.fault;
-  const known = [...standing, ...mended].some((trouble) => trouble.code === ending?.code);
-  const last: readonly Trouble[] =
-    ending && !known
-      ? [
-          {
-            at: state.lastAt,
-            where: 'end of the run',
-            code: ending.code,
-            text: `${ending.summary} ${ending.detail}`,
-            hint: ending.hint,
-            now: true,
-          },
-        ]
-      : [];
-  return [...standing, ...last, ...mended];
+  if (!ending || [...standing, ...recorded].some((trouble) => trouble.code === ending.code))
+    return [...standing, ...mended];
+  const text = `${ending.summary} ${ending.detail}`;
+  const last: Trouble = {
+    at: state.lastAt,
+    where: 'end of the run',
+    code: ending.code,
+    text,
+    hint: ending.hint,
+    now: true,
+  };
+  return [...standing, last, ...mended];
 };
 
 const troubleCard = ({
@@ -123,7 +118,10 @@ ${hold.hint !== '' && html`<p class="next"><span>Next</span> ${hold.hint}</p>`}
 export const troubles = (input: ReportInput): Markup => {
   const { state } = input;
   const violations = violationsOf(input);
-  const all = troublesOf(input);
+  // A fault that held the run is told once, as the hold that it became.
+  const all = troublesOf(input).filter(
+    ({ where, text }) => !state.holds.some((hold) => hold.stepId === where && hold.reason.trim() === text.trim()),
+  );
   if (violations.length + all.length + state.holds.length === 0) return nothing;
   return html`<section>
 <h2>Faults and holds</h2>

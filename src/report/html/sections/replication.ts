@@ -11,7 +11,7 @@ const waveHues: readonly Hue[] = ['target', 'source', 'warn', 'good'];
 const hueOf = (index: number): Hue => waveHues[index % waveHues.length] ?? 'target';
 
 const loadSeries = (input: ReportInput, wave: string, index: number): Series => ({
-  label: `${wave}: rows loaded`,
+  label: wave,
   hue: hueOf(index),
   form: 'line',
   points: input.state.load
@@ -40,16 +40,18 @@ export const replication = (input: ReportInput): Markup => {
   const waves = waveNames(input.state);
   if (waves.length === 0) return nothing;
   const seconds = runSeconds(input);
+  // The load has a span of its own: beside days of baking it would be a vertical line.
+  const loaded = Math.max(0, ...input.state.load.map((point) => elapsed(input, point.at)));
   const bands = fenceBands(input);
   const highest = Math.max(0, ...input.state.lag.map((sample) => sample.seconds));
   return html`<section>
 <h2>Replication</h2>
 ${timeChart({
   title: 'Rows loaded',
-  seconds,
+  seconds: loaded === 0 ? seconds : loaded * 1.05,
   series: waves.map((wave, index) => loadSeries(input, wave, index)),
   y: { unit: 'rows', label: shortCount },
-  bands,
+  bands: bands.filter((band) => band.from <= loaded),
 })}
 ${timeChart({
   title: 'Lag',
