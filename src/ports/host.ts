@@ -25,6 +25,8 @@ export type HostMessage =
       readonly clockRate: number;
       readonly endpoints: Readonly<Record<string, string>>;
       readonly changes: readonly Change[];
+      /** Ids of those that an earlier process has done; absent: none. */
+      readonly done?: readonly string[];
     }
   | { readonly type: 'step-started'; readonly change: Change }
   | { readonly type: 'step-progress'; readonly progress: Progress }

@@ -5,7 +5,7 @@ import type { Host, HostMessage } from '../../ports/host.ts';
 const lean = (message: HostMessage): object => {
   switch (message.type) {
     case 'run-started':
-      return { ...message, changes: message.changes.length };
+      return { ...message, changes: message.changes.length, done: message.done?.length ?? 0 };
     case 'step-started':
     case 'step-undone':
       return { type: message.type, step: message.change.id };

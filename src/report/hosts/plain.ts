@@ -32,7 +32,7 @@ export const lineOf = (message: HostMessage, style: Style): string | null => {
     case 'verdict':
       return message.verdict.result === 'success'
         ? null
-        : `${style.yellow('gate')} ${message.verdict.gate}: ${message.verdict.result} (${message.verdict.reason}) ${message.verdict.detail}`;
+        : `${style.yellow('gate')} ${message.verdict.gate} at ${message.stepId}: ${message.verdict.result} (${message.verdict.reason}) ${message.verdict.detail}`;
     case 'approved':
       return `${style.cyan('approved')} ${message.approval} for ${message.stepId} by ${message.by}`;
     case 'held':
