@@ -239,11 +239,23 @@ const rehearseOn = async (
   } catch (error) {
     fault = asFault(error);
   }
-  const summary = await lab.stop();
+  // A workload that died proves nothing; what it wrote until then is still judged.
+  const summary = await lab.stop().catch((error: unknown) => {
+    fault ??= asFault(error);
+    return null;
+  });
   const state = outcome?.state ?? null;
-  const reverse = state !== null && writerOf(state, wave.name) === 'target' && wave.cutover.fallback !== 'none';
-  const report = await checker.stop({ logs: summary.logs, rowsWithinSeconds: reverse ? agreeSeconds : null });
-  const measured = measuredOf(report, summary.traffic);
+  const reverse =
+    outcome?.outcome === 'succeeded' &&
+    state !== null &&
+    writerOf(state, wave.name) === 'target' &&
+    wave.cutover.fallback !== 'none';
+  log('Proving every acknowledged write, and that both databases agree.');
+  const report = await checker.stop({
+    logs: summary?.logs ?? (await lab.logs()),
+    rowsWithinSeconds: reverse ? agreeSeconds : null,
+  });
+  const measured = measuredOf(report, summary?.traffic ?? null);
   const rollback = await costNow(plan, settings, state);
   const failed = fault ?? outcome?.fault ?? null;
   const clean = measured.violations.length === 0;

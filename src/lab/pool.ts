@@ -75,6 +75,8 @@ export const openPool = (options: {
     const pool = new pg.Pool({ ...connectionOptions(secret, options), max: options.max, idleTimeoutMillis: 30_000 });
     // An idle connection that the server ends is no failure of the application.
     pool.on('error', () => undefined);
+    // Nor is one that is ended between two statements of a transaction: the next statement says so.
+    pool.on('connect', (client) => client.on('error', () => undefined));
     current = { fingerprint: secret.fingerprint, pool };
     return pool;
   };

@@ -152,6 +152,15 @@ export const createRunner = (options: RunOptions) => {
       exitCode: exitCodes.held,
     });
 
+  const overdue = (change: Change, kind: StepKind, seen: string): Fault =>
+    new Fault({
+      code: 'run.deadline',
+      summary: 'A step was not seen done in time.',
+      detail: `${change.id} after ${kind.limit.deadlineSeconds} s: ${seen} (${kind.limit.reason}).`,
+      hint: 'Look at the cause named, then run the same command again: it continues.',
+      effect: 'done',
+    });
+
   /** Polls until the world shows the step done; the deadline is a fault with the last thing seen. */
   const confirm = async (change: Change, kind: StepKind, context: StepContext): Promise<JsonObject> => {
     const timer = kind.limit.timer === 'wall' ? ports.clock.wall : ports.clock;
@@ -161,15 +170,23 @@ export const createRunner = (options: RunOptions) => {
       if (observation.state === 'done') return observation.evidence;
       if (observation.state === 'drifted') throw drifted(change, observation);
       throwIfInterrupted();
-      if (timer.now() >= deadline)
-        throw new Fault({
-          code: 'run.deadline',
-          summary: 'A step was not seen done in time.',
-          detail: `${change.id} after ${kind.limit.deadlineSeconds} s: ${observation.detail ?? 'nothing of it is there'} (${kind.limit.reason}).`,
-          hint: 'Look at the cause named, then run the same command again: it continues.',
-          effect: 'done',
-        });
+      if (timer.now() >= deadline) throw overdue(change, kind, observation.detail ?? 'nothing of it is there');
       if (observation.state === 'in-progress') context.progress({ text: observation.detail });
+      await wait(kind.limit);
+    }
+  };
+
+  /** The first look; where something is under way already, the look after it: only then is it known whether there is anything to perform. */
+  const looked = async (change: Change, kind: StepKind): Promise<Observation> => {
+    const timer = kind.limit.timer === 'wall' ? ports.clock.wall : ports.clock;
+    const deadline = timer.now() + kind.limit.deadlineSeconds * 1000;
+    for (;;) {
+      const context = contextOf(change);
+      const observation = await kind.observe(context);
+      if (observation.state !== 'in-progress' || !kind.perform) return observation;
+      throwIfInterrupted();
+      if (timer.now() >= deadline) throw overdue(change, kind, observation.detail);
+      context.progress({ text: observation.detail });
       await wait(kind.limit);
     }
   };
@@ -296,9 +313,7 @@ export const createRunner = (options: RunOptions) => {
     const kind = kindOf(change);
     const startedAt = ports.clock.wall.now();
     host.notify({ type: 'step-started', change });
-    const observation = await kind
-      .observe(contextOf(change))
-      .catch((error: unknown) => fail(change, toFault(error, 'none')));
+    const observation = await looked(change, kind).catch((error: unknown) => fail(change, toFault(error, 'none')));
     if (observation.state === 'done') return finish(change, observation.evidence, true, startedAt);
     if (observation.state === 'drifted') return fail(change, drifted(change, observation));
     if (observation.state === 'absent') await approve(change);

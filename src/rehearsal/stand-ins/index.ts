@@ -7,7 +7,7 @@ import type { Client } from 'pg';
 import type { RehearsalConfig, RehearsalDatabaseConfig, RehearsalEndpoint } from '../config.ts';
 import { createRoles, grantRights, migratorRole, type RolesOptions, replicationRole } from './roles.ts';
 import { seedFile } from './seed.ts';
-import { type PostgresServer, startPostgres } from './server.ts';
+import { discardCluster, type PostgresServer, startPostgres } from './server.ts';
 
 export interface StandInsOptions {
   readonly config: Pick<RehearsalConfig, 'stateDir' | 'databases'>;
@@ -158,6 +158,8 @@ const startOne = async (
   await mkdir(folder, { recursive: true });
   const file = join(folder, `${name}.json`);
   const known = await readSaved(file);
+  // Data may lie outside the state folder and outlive it; without the passwords that lay inside nobody can use them.
+  if (!known) await discardCluster(await dataFolder(options.config.stateDir, name));
   const saved: Saved = {
     dataDir: known?.dataDir ?? (await dataFolder(options.config.stateDir, name)),
     superuserPassword: known?.superuserPassword ?? newPassword(),

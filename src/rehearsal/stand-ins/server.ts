@@ -5,7 +5,7 @@ import { chmod, chown, cp, mkdir, open, readFile, rename, rm, symlink, writeFile
 import { createRequire } from 'node:module';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
-import { basename, dirname, join, relative } from 'node:path';
+import { dirname, join, relative } from 'node:path';
 import { promisify } from 'node:util';
 
 const run = promisify(execFile);
@@ -267,5 +267,10 @@ export const startPostgres = async (given: PostgresOptions): Promise<PostgresSer
   return { ...common, port, pid, stop: (mode = 'fast') => stopPid(pid, mode) };
 };
 
-/** For messages: the folder's own name. */
-export const serverName = (server: PostgresServer): string => basename(server.dataDir);
+/** Ends a server that still runs on a folder and removes the folder: for what an earlier rehearsal left and nobody can open any more. */
+export const discardCluster = async (dataDir: string): Promise<void> => {
+  const left = await running(dataDir);
+  if (left) await stopPid(left.pid, 'immediate');
+  await rm(dataDir, { recursive: true, force: true });
+  await rm(`${dataDir}.log`, { force: true });
+};
