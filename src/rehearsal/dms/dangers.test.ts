@@ -1,6 +1,6 @@
 /** What goes wrong with DMS, one danger each, between two real servers; ids are of behaviour.md. */
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { both, equalised, inlineLobs, newRig, newTask, type Rig, type RigTask, rowsOf, until } from './testing.ts';
+import { both, equalised, inlineLobs, newRig, newTask, type Rig, type RigTask, rowsOf, until } from './testing/rig.ts';
 
 const loaded = (task: RigTask, table: string) =>
   until(task.tables, (tables) => tables[table]?.TableState === 'Table completed');

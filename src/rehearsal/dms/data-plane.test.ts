@@ -1,6 +1,6 @@
 /** The data plane between two real servers, danger by danger; ids are of behaviour.md. */
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { both, equalised, newRig, newTask, type Rig, rowsOf, until } from './testing.ts';
+import { both, equalised, newRig, newTask, type Rig, rowsOf, until } from './testing/rig.ts';
 
 describe('a DMS task', () => {
   let rig: Rig;

@@ -1,6 +1,6 @@
 /** The interface as AWS gives it: states that take time, words that are enforced, faults by their names; ids are of behaviour.md. */
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { type Answer, instanceArn, newRig, newTask, type Rig, rowsOf, testEndpoint, until } from './testing.ts';
+import { type Answer, instanceArn, newRig, newTask, type Rig, rowsOf, testEndpoint, until } from './testing/rig.ts';
 
 const codeOf = (promise: Promise<unknown>): Promise<string> =>
   promise.then(

@@ -3,7 +3,7 @@ import type pg from 'pg';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { Database } from '../../../ports/database.ts';
 import { openDatabase } from '../index.ts';
-import { openShop, roleKinds, type Shop, shopTables } from './test-shop.ts';
+import { openShop, roleKinds, type Shop, shopTables } from './testing/shop.ts';
 
 describe.each(roleKinds)('database opened by octank as %s', (kind) => {
   let shop: Shop;

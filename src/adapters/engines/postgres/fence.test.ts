@@ -5,7 +5,7 @@ import { tableKey } from '../../../model/table.ts';
 import type { Database } from '../../../ports/database.ts';
 import { openConnections } from './connections.ts';
 import { postgresFence } from './fence.ts';
-import { openShop, roleKinds, type Shop, shopTables } from './test-shop.ts';
+import { openShop, roleKinds, type Shop, shopTables } from './testing/shop.ts';
 
 const refused = { code: '25006', constraint: 'octank_fence' };
 const insertCustomer = "INSERT INTO shop.customer (name) VALUES ('x')";

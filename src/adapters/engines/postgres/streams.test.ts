@@ -4,7 +4,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { tableKey } from '../../../model/table.ts';
 import type { Feed, FeedEvent } from '../../../ports/change-streams.ts';
 import type { Database } from '../../../ports/database.ts';
-import { openShop, roleKinds, type Shop, shopTables } from './test-shop.ts';
+import { openShop, roleKinds, type Shop, shopTables } from './testing/shop.ts';
 
 /** Reads until the marker, and returns everything but progress before it. */
 const untilMarker = async (feed: Feed, token: string): Promise<FeedEvent[]> => {

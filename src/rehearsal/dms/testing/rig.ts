@@ -1,8 +1,8 @@
 /** For tests of this room: two real databases, a DMS over them in memory, and short ways to say what a test needs. */
 import { setTimeout as wait } from 'node:timers/promises';
-import { type TestPostgres, testPostgres } from '../../testing/postgres.ts';
-import type { JsonInput, RunningService, ServiceContext, Store } from '../service.ts';
-import { createDms, type DmsContext } from './index.ts';
+import { type TestPostgres, testPostgres } from '../../../testing/postgres.ts';
+import type { JsonInput, RunningService, ServiceContext, Store } from '../../service.ts';
+import { createDms, type DmsContext } from '../index.ts';
 
 export interface Datum {
   readonly name: string;

@@ -1,8 +1,8 @@
 /** A real server with a shop, its application roles, and octank as Aurora's master or as superuser: what this room's tests run on. */
 import pg from 'pg';
-import type { Database } from '../../../ports/database.ts';
-import { type TestPostgres, testPostgres } from '../../../testing/postgres.ts';
-import { openDatabase } from '../index.ts';
+import type { Database } from '../../../../ports/database.ts';
+import { type TestPostgres, testPostgres } from '../../../../testing/postgres.ts';
+import { openDatabase } from '../../index.ts';
 
 export const roleKinds = ['aurora-master', 'superuser'] as const;
 export type RoleKind = (typeof roleKinds)[number];
