@@ -279,12 +279,13 @@ const bakeStep: StepKind = {
       const worst = worstVerdict(verdicts);
       const now = clock.now();
       const state = verdicts.map((v) => `${v.gate}=${v.result}`).join(' ');
-      // Every change of a verdict is journaled, and the last ones; not each look.
-      if (state !== seen || worst?.result === 'failure' || now >= bakeUntil)
+      const passed = now >= bakeUntil && (worst === undefined || worst.result === 'success');
+      // Every change of a verdict is journaled, and the one that decides; not each look.
+      if (state !== seen || worst?.result === 'failure' || passed)
         for (const verdict of verdicts) await context.record({ type: 'verdict', stepId: context.change.id, verdict });
       seen = state;
       if (worst?.result === 'failure') throw gateFault(context, worst);
-      if (now >= bakeUntil && (worst === undefined || worst.result === 'success')) break;
+      if (passed) break;
       if (worst && worst.result !== 'success' && now >= bakeUntil + maxHoldSeconds * 1000)
         throw new Fault({
           code: 'gate.no-evidence',

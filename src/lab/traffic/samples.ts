@@ -104,7 +104,7 @@ export const startPublisher = (options: {
     });
     return tail;
   };
-  const timer = setInterval(next, Math.max(1000, minuteMs / options.clock.rate / 2));
+  const timer = setInterval(next, Math.max(250, minuteMs / options.clock.rate / 2));
   return {
     failures: () => failures,
     stop: async () => {
