@@ -19,13 +19,13 @@ export const differenceFault = (report: ParityReport, wave: Wave, file: string):
       report.verdict === 'different'
         ? 'Rows differ between source and target.'
         : 'Rows could not be shown equal while they kept changing.',
-    detail: bad
+    detail: `Wave ${wave.name}: ${bad
       .slice(0, 5)
       .map(
         (t) =>
           `${t.name}: ${t.missing} missing, ${t.extraneous} extraneous, ${t.mismatched} mismatched, ${t.inFlight} in flight`,
       )
-      .join('; '),
+      .join('; ')}.`,
     hint: `See the rows by name: octank migrate verify ${file}`,
     exitCode: exitCodes.different,
   });
