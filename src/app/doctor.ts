@@ -2,9 +2,9 @@
 import { type ExitCode, exitCodes, Fault } from '../model/fault.ts';
 import { computeChangeSet } from './compute.ts';
 import { openPlan, requirePlan } from './open-plan.ts';
-import { stateFolderOf } from './run-folder.ts';
+import { latestRun, stateFolderOf } from './run-folder.ts';
 import type { Settings } from './settings.ts';
-import { noCheckpoints, openWorld, readOnly } from './world.ts';
+import { clockOf, noCheckpoints, openWorld, readOnly } from './world.ts';
 
 export interface Finding {
   readonly name: string;
@@ -32,10 +32,18 @@ const ask = async (name: string, read: () => Promise<string>): Promise<Finding> 
   }
 };
 
+/** What a run changes on purpose: no problem once one has begun. */
+const changedByRun: ReadonlySet<string> = new Set([
+  'preflight.target-not-empty',
+  'preflight.repoint-not-at-source',
+  'preflight.weight-not-zero',
+]);
+
 export const runDoctor = async (file: string, settings: Settings): Promise<DoctorReport> => {
   const opened = await openPlan(file);
   const plan = requirePlan(opened);
   const world = openWorld({ plan, settings, fencing: readOnly, checkpoints: noCheckpoints, announce: () => undefined });
+  const folder = stateFolderOf(plan, settings);
   const findings: Finding[] = [ok('plan', `${plan.name}, digest ${plan.digest.slice(0, 12)}`)];
   try {
     findings.push(
@@ -49,7 +57,7 @@ export const runDoctor = async (file: string, settings: Settings): Promise<Docto
         return `${arn} in account ${account}`;
       }),
       await ask('lock', async () => {
-        const held = await stateFolderOf(plan, settings).lock.holder();
+        const held = await folder.lock.holder();
         return held ? `held by ${held.holder.owner}, ${held.alive ? 'alive' : 'dead'}` : 'free';
       }),
     );
@@ -60,8 +68,10 @@ export const runDoctor = async (file: string, settings: Settings): Promise<Docto
           return `PostgreSQL ${facts.version}, database ${facts.database}, as ${facts.role.name}, wal_level ${facts.walLevel}`;
         }),
       );
+    const begun = (await latestRun(folder, { clock: clockOf(settings), fencing: () => 0 }))?.state ?? null;
     const { diagnostics } = await computeChangeSet(plan, world);
-    for (const { severity, code, summary, detail, hint } of [...opened.diagnostics, ...diagnostics])
+    const meant = diagnostics.filter((d) => begun === null || !changedByRun.has(d.code));
+    for (const { severity, code, summary, detail, hint } of [...opened.diagnostics, ...meant])
       findings.push({
         name: code,
         result: severity === 'error' ? 'error' : 'warning',

@@ -125,6 +125,6 @@ export const finishedPlan = (digestText: string): Fault =>
     code: 'saved-plan.finished',
     summary: 'This plan has already been carried out.',
     detail: `Change set ${digestText.slice(0, 12)}.`,
-    hint: again,
+    hint: 'See octank migrate status PLAN. To migrate again, give the plan another name.',
     exitCode: exitCodes.stale,
   });
