@@ -3,6 +3,7 @@ import { exitCodes, Fault } from '../model/fault.ts';
 import type { ParityReport } from '../model/parity.ts';
 import { type TablePair, tableKey } from '../model/table.ts';
 import { gatherWave } from '../phases/gather.ts';
+import { rowPairs } from '../phases/wave.ts';
 import { matchTables } from '../plan/index.ts';
 import type { Progress } from '../ports/host.ts';
 import { verifyTables } from '../verify/verify-tables.ts';
@@ -57,7 +58,7 @@ export const verifyMigration = async (options: VerifyOptions, settings: Settings
       const { report } = await verifyTables({
         source: source.rows,
         target: target.rows,
-        pairs: selected(observed.pairs, options.table),
+        pairs: selected(rowPairs(observed), options.table),
         clock: world.ports.clock,
         // Whether anything writes meanwhile is not known here: differences are asked again before they are believed.
         live: true,

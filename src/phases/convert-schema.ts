@@ -38,10 +38,10 @@ interface Statement {
 }
 
 const missingStatements = async (context: StepContext): Promise<readonly Statement[]> => {
-  const { wave, pairs, source, target } = await openWave(context);
+  const { wave, allPairs, source, target } = await openWave(context);
   const [sourceModel, targetModel] = await Promise.all([source.schema.inspect(), target.schema.inspect()]);
   const wanted = statementsOf(
-    schemaPlanOf(wave, pairs, { sourceModel, targetModel }),
+    schemaPlanOf(wave, allPairs, { sourceModel, targetModel }),
     context.change.inputs.part as SchemaPart,
   );
   const missing = new Set(wanted.filter((ddl) => !ddl.present).map((ddl) => ddl.object));

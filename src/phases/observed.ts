@@ -6,6 +6,7 @@ import type { ServerFacts, TableFacts } from '../ports/database.ts';
 import type { WeightedRecord } from '../ports/traffic.ts';
 
 export interface WaveObserved {
+  /** All tables of the wave, partitioned parents included. */
   readonly pairs: readonly TablePair[];
   readonly source: ServerFacts;
   readonly target: ServerFacts;

@@ -8,7 +8,7 @@ import type { Phase, Ports, StepContext, StepKind } from './contract.ts';
 import { gatherWave } from './gather.ts';
 import { checkInstance, checkLobs, checkRepoints, checkTargetEmpty, checkTraffic } from './live-checks.ts';
 import type { WaveObserved } from './observed.ts';
-import { checksStepId, encodePairs, stepId, waveNamed } from './wave.ts';
+import { checksStepId, encodePairs, rowPairs, stepId, waveNamed } from './wave.ts';
 
 /** All problems of a wave, from facts and from the world around it. */
 export const waveProblems = async (
@@ -62,6 +62,12 @@ const waveChecks = checkStep('preflight.wave', async ({ plan, change, ports }) =
 
 const trafficChecks = checkStep('preflight.traffic', async ({ plan, ports }) => checkTraffic({ plan, ports }));
 
+/** Partitions carry the rows and are named in the log; their parent is only a way to write them. */
+const splitPairs = (observed: WaveObserved) => ({
+  pairs: encodePairs(rowPairs(observed)),
+  parents: encodePairs(observed.pairs.filter((pair) => !rowPairs(observed).includes(pair))),
+});
+
 const planWave = (wave: Wave, observed: WaveObserved | undefined): Change => ({
   id: checksStepId(wave.name),
   phase: 'preflight',
@@ -76,7 +82,7 @@ const planWave = (wave: Wave, observed: WaveObserved | undefined): Change => ({
   section: null,
   inputs: observed
     ? {
-        pairs: encodePairs(observed.pairs),
+        ...splitPairs(observed),
         writerRoles: observed.writerRoles,
         exempt: {
           source: [...new Set([observed.source.role.name, observed.replicationRoles.source])],

@@ -6,6 +6,7 @@ import type { Plan, Wave } from '../model/plan.ts';
 import { type TableName, type TablePair, tableKey } from '../model/table.ts';
 import type { Database } from '../ports/database.ts';
 import type { Measurement, StepContext } from './contract.ts';
+import type { WaveObserved } from './observed.ts';
 
 export const stepId = (phase: Change['phase'], ...parts: readonly (string | number)[]): string =>
   [phase, ...parts].join('/');
@@ -31,8 +32,20 @@ export const encodePairs = (pairs: readonly TablePair[]): readonly JsonObject[] 
     target: { schema: target.schema, table: target.table },
   }));
 
+/** The pairs whose rows are their own. */
+export const rowPairs = ({
+  pairs,
+  sourceTables,
+}: Pick<WaveObserved, 'pairs' | 'sourceTables'>): readonly TablePair[] => {
+  const parents = new Set(sourceTables.filter((table) => table.isPartitioned).map((table) => tableKey(table.name)));
+  return pairs.filter((pair) => !parents.has(tableKey(pair.source)));
+};
+
 interface WaveInputs {
+  /** Tables that hold rows: what is replicated and compared. */
   readonly pairs: readonly TablePair[];
+  /** Partitioned parents: they have a schema and a fence, their rows are those of their partitions. */
+  readonly parents: readonly TablePair[];
   readonly writerRoles: readonly string[];
   readonly exempt: { readonly source: readonly string[]; readonly target: readonly string[] };
 }
@@ -47,7 +60,7 @@ export const waveInputs = (changeSet: ChangeSet, wave: string): WaveInputs => {
       detail: `Wave ${wave}.`,
       hint: 'Compute it with access to the databases: octank migrate plan without --offline.',
     });
-  return inputs as unknown as WaveInputs;
+  return { parents: [], ...inputs } as unknown as WaveInputs;
 };
 
 /** Everything a wave's step works with, in one object. */
@@ -58,6 +71,8 @@ export const openWave = async (
     readonly wave: Wave;
     readonly source: Database;
     readonly target: Database;
+    /** Those that hold rows, and the parents through which rows are written. */
+    readonly allPairs: readonly TablePair[];
     readonly sourceTables: readonly TableName[];
     readonly targetTables: readonly TableName[];
   }
@@ -68,13 +83,15 @@ export const openWave = async (
     context.ports.database(wave.source),
     context.ports.database(wave.target),
   ]);
+  const allPairs = [...inputs.parents, ...inputs.pairs];
   return {
     wave,
     source,
     target,
     ...inputs,
-    sourceTables: inputs.pairs.map((pair) => pair.source),
-    targetTables: inputs.pairs.map((pair) => pair.target),
+    allPairs,
+    sourceTables: allPairs.map((pair) => pair.source),
+    targetTables: allPairs.map((pair) => pair.target),
   };
 };
 
