@@ -33,6 +33,16 @@ export const formatMoment = (epochMs: number): string =>
 export const plural = (count: number, one: string, many = `${one}s`): string =>
   `${formatCount(count)} ${count === 1 ? one : many}`;
 
+// biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is looked for.
+const unseen = /[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u200e\u200f\u2028-\u202e\u2066-\u2069\ufeff]|\p{Cs}/gu;
+
+/** Control characters and turns of writing direction spelled out: a value must neither look like another nor move a cursor. */
+export const visible = (text: string): string =>
+  text.replace(unseen, (char) => `\\u${char.charCodeAt(0).toString(16).padStart(4, '0')}`);
+
+/** The same on one line. */
+export const oneLine = (text: string): string => visible(text).replaceAll('\n', '\\n').replaceAll('\t', '\\t');
+
 /** Columns padded to their widest cell; numbers to the right. */
 export const alignColumns = (
   rows: readonly (readonly string[])[],

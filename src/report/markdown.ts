@@ -3,24 +3,11 @@ import type { JournalRecord } from '../journal/record.ts';
 import type { ParityReport, TableParity } from '../model/parity.ts';
 import type { Verdict } from '../model/verdict.ts';
 import { formatCount, formatMoment, formatPercent, formatSeconds, formatTime, plural } from './format.ts';
+import { cell, code, codeCell } from './markdown-text.ts';
 import type { ReportInput } from './report-input.ts';
 import { fenceWindows, phaseSpans, shareOf } from './run-facts.ts';
 import { renderRollbackCost } from './status.ts';
 import { clockWords, headline, keyFigures, outcomeOf, violationsOf } from './story.ts';
-
-/** Text in a table's cell or a list: neither a column, nor a line, nor markup of its own. */
-export const cell = (text: string): string =>
-  text
-    .replaceAll(/\s*[\r\n]+\s*/g, ' ')
-    .replaceAll(/[\\`*_[\]<>|#~]/g, (char) => (char === '<' ? '&lt;' : char === '>' ? '&gt;' : `\\${char}`));
-
-/** Inline code that holds any text: the fence is longer than the longest run of backticks inside. */
-export const code = (text: string): string => {
-  const flat = text.replaceAll(/\s*[\r\n]+\s*/g, ' ').replaceAll('|', '\\|');
-  const longest = Math.max(0, ...[...flat.matchAll(/`+/g)].map(([run]) => run.length));
-  const fence = '`'.repeat(longest + 1);
-  return longest === 0 && flat.trim() === flat && flat !== '' ? `\`${flat}\`` : `${fence} ${flat} ${fence}`;
-};
 
 const table = (
   header: readonly string[],
@@ -178,7 +165,7 @@ const gates = (input: ReportInput): Section => {
     'Gates',
     table(
       ['Step', 'Gate', 'Verdict', 'Evidence'],
-      last.map(({ stepId, verdict }) => [code(stepId), cell(verdict.gate), verdict.result, cell(verdict.detail)]),
+      last.map(({ stepId, verdict }) => [codeCell(stepId), cell(verdict.gate), verdict.result, cell(verdict.detail)]),
     ),
   );
 };

@@ -1,18 +1,21 @@
 /** A parity report as text: counts per table, and the rows that differ by name. */
 import type { ParityReport, TableParity } from '../model/parity.ts';
-import { alignColumns, formatCount, formatSeconds } from './format.ts';
+import { alignColumns, formatCount, formatSeconds, oneLine } from './format.ts';
 import { noStyle, type Style } from './style.ts';
 
 const differences = (table: TableParity): number =>
   table.missing + table.extraneous + table.mismatched + table.inFlight;
 
+/** A row's value is anybody's text: it must stay on its line. */
+const shown = (value: string | null): string => (value === null ? 'NULL' : oneLine(value));
+
 const sampleLines = (table: TableParity): readonly string[] =>
   table.samples.flatMap((sample) => {
     const key = Object.entries(sample.key)
-      .map(([name, value]) => `${name}=${value ?? 'NULL'}`)
+      .map(([name, value]) => `${name}=${shown(value)}`)
       .join(', ');
     const columns = sample.columns.map(
-      (column) => `        ${column.name}: ${column.source ?? 'NULL'} | ${column.target ?? 'NULL'}`,
+      (column) => `        ${column.name}: ${shown(column.source)} | ${shown(column.target)}`,
     );
     return [`    ${table.name} (${key}): ${sample.kind}`, ...columns];
   });

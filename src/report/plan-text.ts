@@ -5,6 +5,7 @@ import { phaseNames } from '../model/phase.ts';
 import { renderDiagnostics } from './diagnostics.ts';
 import { plural, wrap } from './format.ts';
 import type { PlanJson } from './json-types.ts';
+import { cell, codeCell } from './markdown-text.ts';
 import { noStyle, type Style } from './style.ts';
 
 export interface PlanView {
@@ -100,11 +101,9 @@ export const renderPlanText = (
   return `${lines.join('\n')}\n`;
 };
 
-const cell = (text: string): string => text.replaceAll('|', '\\|').replaceAll('\n', ' ');
-
 /** For pull requests: one table per phase. */
 export const renderPlanMarkdown = (view: PlanView): string => {
-  const lines = [`## octank plan: ${view.plan.name}`, ''];
+  const lines = [`## octank plan: ${cell(view.plan.name)}`, ''];
   if (view.changeSet) lines.push(countsLine(view.changeSet), '');
   for (const phase of phaseNames) {
     const changes = view.changeSet?.changes.filter((change) => change.phase === phase) ?? [];
@@ -113,16 +112,18 @@ export const renderPlanMarkdown = (view: PlanView): string => {
     for (const change of changes) {
       const marks = [
         ...(change.destructive ? ['**destructive**'] : []),
-        ...(change.approval ? [`approval: ${change.approval}`] : []),
+        ...(change.approval ? [`approval: ${cell(change.approval)}`] : []),
         ...(view.done.has(change.id) ? ['done'] : []),
       ];
-      lines.push(`| \`${change.id}\` | ${change.action} | ${cell(change.summary)} | ${marks.join(', ')} |`);
+      lines.push(`| ${codeCell(change.id)} | ${change.action} | ${cell(change.summary)} | ${marks.join(', ')} |`);
     }
     lines.push('');
   }
   for (const { severity, code, summary, detail, hint, range } of view.diagnostics) {
-    const where = range ? ` (${range.file}:${range.line}:${range.column})` : '';
-    lines.push(`- **${severity}** \`${code}\`${where} ${summary} ${detail}${hint ? ` _${hint}_` : ''}`);
+    const where = range ? ` (${cell(range.file)}:${range.line}:${range.column})` : '';
+    lines.push(
+      `- **${severity}** \`${code}\`${where} ${cell(`${summary} ${detail}`)}${hint ? ` _${cell(hint)}_` : ''}`,
+    );
   }
   if (view.changeSet) lines.push('', `Change set \`${view.changeSet.digest}\``);
   return `${lines.join('\n')}\n`;

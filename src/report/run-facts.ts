@@ -177,7 +177,9 @@ export const rollbackCostOf = (
     kind: isExposed(state) ? 'weights' : 'none',
     rowsAtRisk,
     tailSeconds: isExposed(state) ? options.ttlSeconds : null,
-    reason: `${isExposed(state) ? 'Traffic can move back; ' : ''}${reason}`,
+    reason: isExposed(state)
+      ? `Traffic can move back; ${reason}`
+      : `${reason.charAt(0).toUpperCase()}${reason.slice(1)}`,
   });
   if (moved.length === 0 && fenced.length > 0)
     return {
@@ -196,9 +198,8 @@ export const rollbackCostOf = (
       reason: 'The source is the writer; nothing has to come back.',
     };
   if (options.fallbackNone)
-    return trafficOnly(null, `the data of ${moved.join(', ')} stays on the target: fallback is none.`);
-  if (options.reverse === null)
-    return trafficOnly(null, 'whether the way back for the data is open could not be asked.');
+    return trafficOnly(null, `the data of ${moved.join(', ')} stays on the target: its fallback is none.`);
+  if (options.reverse === null) return trafficOnly(null, 'the way back for the data could not be looked at.');
   if (!options.reverse.running)
     return trafficOnly(
       options.reverse.rowsAtRisk,

@@ -36,6 +36,7 @@ const erasure = /^(?:\u001b\[(?:2K|1A|G|\d*[AG]))+/;
 const createCanvas = (screen: Screen) => {
   const waiting: string[] = [];
   let mode: 'drawing' | 'taking-away' | 'gone' = 'drawing';
+  let isOnScreen = false;
   const messages = (): string =>
     waiting
       .splice(0)
@@ -45,6 +46,7 @@ const createCanvas = (screen: Screen) => {
     const erased = erasure.exec(text)?.[0] ?? '';
     const rest = text.slice(erased.length);
     const isPicture = rest.includes('\n');
+    if (mode === 'drawing') isOnScreen = isPicture || (isOnScreen && erased === '');
     if (mode === 'drawing') screen.write(`${erased}${erased !== '' || isPicture ? messages() : ''}${rest}`);
     else if (mode === 'taking-away') screen.write(`${erased}${isPicture ? '' : rest}`);
     else if (erased === '' && !isPicture) screen.write(rest);
@@ -57,7 +59,7 @@ const createCanvas = (screen: Screen) => {
     say: (text: string): void => void waiting.push(text),
     /** From here on the last picture is taken away, and none is drawn. */
     takeAway: (): void => {
-      mode = 'taking-away';
+      mode = isOnScreen ? 'taking-away' : 'gone';
     },
     flush: (): void => screen.write(messages()),
   };

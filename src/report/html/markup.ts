@@ -1,4 +1,5 @@
 /** Text into HTML: the one place that escapes. A template escapes whatever it is given; only markup it made itself passes. */
+import { visible } from '../format.ts';
 
 /** A class, so that no plain object of a journal can pass for markup. */
 export class Markup {
@@ -18,14 +19,7 @@ const entities: Readonly<Record<string, string>> = {
   "'": '&#39;',
 };
 
-// Control characters and turns of writing direction are spelled out: a value must not look like another one.
-// biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is looked for.
-const invisible = /[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u200e\u200f\u202a-\u202e\u2066-\u2069\ufeff]|\p{Cs}/gu;
-
-const spelled = (text: string): string =>
-  text.replace(invisible, (char) => `\\u${char.charCodeAt(0).toString(16).padStart(4, '0')}`);
-
-export const escapeHtml = (text: string): string => spelled(text).replace(/[&<>"']/g, (char) => entities[char] ?? char);
+export const escapeHtml = (text: string): string => visible(text).replace(/[&<>"']/g, (char) => entities[char] ?? char);
 
 const render = (part: Part): string => {
   if (part === null || part === undefined || part === false) return '';
