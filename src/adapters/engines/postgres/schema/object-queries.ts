@@ -192,7 +192,8 @@ export const others = (): string =>
     global(
       'default privileges',
       'pg_default_acl',
-      `format('%s of %s', o.defaclobjtype, pg_get_userbyid(o.defaclrole))`,
+      `format('%s of %s', case o.defaclobjtype when 'r' then 'tables' when 'S' then 'sequences' when 'f' then 'functions'
+        when 'T' then 'types' when 'n' then 'schemas' else 'large objects' end, pg_get_userbyid(o.defaclrole))`,
       'true',
       'true',
     ),
