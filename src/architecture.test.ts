@@ -41,13 +41,14 @@ const mayImport: Readonly<Record<string, readonly string[]>> = {
     'lab',
   ],
   commands: ['app', 'report', 'model'],
+  'command-not-found.ts': ['plan'],
   bench: ['app', 'adapters', 'rehearsal', 'lab', 'verify', 'parity', 'model', 'ports', 'journal', 'phases', 'runner'],
 };
 
 /** Package (prefix) -> the only rooms that may import it at all, types apart. */
 const packageRooms: Readonly<Record<string, readonly string[]>> = {
   '@aws-sdk/': ['adapters', 'lab'],
-  '@oclif/': ['commands', 'cli.ts'],
+  '@oclif/': ['commands', 'cli.ts', 'command-not-found.ts'],
   listr2: ['report'],
   inquirer: ['report'],
   knex: ['adapters'],

@@ -54,11 +54,8 @@ const entryOf = (dist: string): string => {
     throw new Error('tests of the command line need a build: set OCTANK_DIST=.octank/dist-NAME, or leave it unset');
   const root = join(dist, 'root');
   mkdirSync(root, { recursive: true });
-  const manifest = JSON.parse(readFileSync(join(projectRoot, 'package.json'), 'utf8')) as { oclif: object };
-  writeWhole(
-    join(root, 'package.json'),
-    JSON.stringify({ ...manifest, oclif: { ...manifest.oclif, commands: '../commands' } }),
-  );
+  const manifest = readFileSync(join(projectRoot, 'package.json'), 'utf8');
+  writeWhole(join(root, 'package.json'), manifest.replaceAll('"./dist/', '"../'));
   writeWhole(join(root, 'run.js'), "import { run } from '../cli.js';\nawait run(import.meta.url);\n");
   return join(root, 'run.js');
 };
