@@ -270,7 +270,7 @@ export const checks: readonly Check[] = [
         .map((role) =>
           warning(
             'Someone writes these tables whom the plan does not name.',
-            `Role ${role} may write tables of wave ${wave.name} and was seen. The fence will refuse it at cutover, and it is not repointed.`,
+            `Role ${role} may log in and write tables of wave ${wave.name}. The fence will refuse it at cutover, and it is not repointed.`,
             `Name it under writers if it follows the repoint; otherwise stop it or move it before the cutover.`,
           ),
         ),
