@@ -110,6 +110,10 @@ export interface StepContext {
 export interface StepKind {
   readonly kind: string;
   readonly limit: Limit;
+  /** Nobody can write until this is done: a first Ctrl-C is honoured after it. A lost lease stops it all the same. */
+  readonly atOnce?: true;
+  /** What a person should see before saying yes that could not be known at planning; a fault refuses the step before anybody is asked. */
+  asks?(context: StepContext): Promise<readonly string[]>;
   /** From the world alone; what is remembered only says where to look. */
   observe(context: StepContext): Promise<Observation>;
   /** Absent for waits: the world gets there by itself, or the deadline passes. */

@@ -106,7 +106,7 @@ export const createRunner = (options: RunOptions) => {
       return state();
     },
     // While unwinding, the interrupt has already happened: the way back must not be cut short by it.
-    signal: unwinding ? new AbortController().signal : signal,
+    signal: unwinding || isPostponed(kinds.get(change.kind)) ? new AbortController().signal : signal,
     token: `${state().lineage}:${change.id}:${attemptOf(change)}`,
     unwindTo,
     evidence: (stepId) => {
@@ -129,16 +129,22 @@ export const createRunner = (options: RunOptions) => {
 
   let unwinding = false;
 
-  const throwIfInterrupted = (): void => {
-    if (signal.aborted && !unwinding) throw signal.reason instanceof Fault ? signal.reason : interruptedFault();
+  /** Between a source that is fenced for good and the application's first write, only a lost lease may stop octank. */
+  const isPostponed = (kind: StepKind | undefined): boolean =>
+    kind?.atOnce === true && !(signal.reason instanceof Fault && signal.reason.code === 'lock.lost');
+
+  const throwIfInterrupted = (kind: StepKind): void => {
+    if (!signal.aborted || unwinding || isPostponed(kind)) return;
+    throw signal.reason instanceof Fault ? signal.reason : interruptedFault();
   };
 
-  const wait = async (limit: Limit): Promise<void> => {
+  const wait = async (kind: StepKind): Promise<void> => {
+    const { limit } = kind;
     const timer = limit.timer === 'wall' ? ports.clock.wall : ports.clock;
     try {
-      await timer.sleep(limit.intervalSeconds * 1000, unwinding ? undefined : signal);
+      await timer.sleep(limit.intervalSeconds * 1000, unwinding || isPostponed(kind) ? undefined : signal);
     } catch (error) {
-      throwIfInterrupted();
+      throwIfInterrupted(kind);
       throw error;
     }
   };
@@ -169,10 +175,10 @@ export const createRunner = (options: RunOptions) => {
       const observation = await kind.observe(context);
       if (observation.state === 'done') return observation.evidence;
       if (observation.state === 'drifted') throw drifted(change, observation);
-      throwIfInterrupted();
+      throwIfInterrupted(kind);
       if (timer.now() >= deadline) throw overdue(change, kind, observation.detail ?? 'nothing of it is there');
       if (observation.state === 'in-progress') context.progress({ text: observation.detail });
-      await wait(kind.limit);
+      await wait(kind);
     }
   };
 
@@ -184,10 +190,10 @@ export const createRunner = (options: RunOptions) => {
       const context = contextOf(change);
       const observation = await kind.observe(context);
       if (observation.state !== 'in-progress' || !kind.perform) return observation;
-      throwIfInterrupted();
+      throwIfInterrupted(kind);
       if (timer.now() >= deadline) throw overdue(change, kind, observation.detail);
       context.progress({ text: observation.detail });
-      await wait(kind.limit);
+      await wait(kind);
     }
   };
 
@@ -282,11 +288,14 @@ export const createRunner = (options: RunOptions) => {
       (approval) => approval.stepId === change.id && approval.approval === change.approval,
     );
     if (given && !unwound && stateOf(change).attempts === 0) return;
+    const planned = Array.isArray(change.inputs.approvalLines) ? change.inputs.approvalLines.map(String) : [];
+    const asks = async (): Promise<readonly string[]> => (await kindOf(change).asks?.(contextOf(change))) ?? [];
+    const measured = await asks().catch((error: unknown) => fail(change, toFault(error, 'none')));
     const answer = await host.approve({
       approval: change.approval,
       stepId: change.id,
       title: change.summary,
-      lines: Array.isArray(change.inputs.approvalLines) ? change.inputs.approvalLines.map(String) : [],
+      lines: [...planned, ...measured],
     });
     if (answer === undefined)
       throw new Fault({
@@ -309,8 +318,8 @@ export const createRunner = (options: RunOptions) => {
   };
 
   const runStep = async (change: Change): Promise<void> => {
-    throwIfInterrupted();
     const kind = kindOf(change);
+    throwIfInterrupted(kind);
     const startedAt = ports.clock.wall.now();
     host.notify({ type: 'step-started', change });
     const observation = await looked(change, kind).catch((error: unknown) => fail(change, toFault(error, 'none')));
@@ -333,28 +342,33 @@ export const createRunner = (options: RunOptions) => {
     try {
       const steps = sectionSteps(section);
       const from = to === null ? 0 : steps.indexOf(to) + 1;
+      const failures: { readonly change: Change; readonly fault: Fault }[] = [];
       for (const change of steps.slice(from).reverse()) {
         const { status } = stateOf(change);
         if (status === 'pending' || status === 'undone') continue;
-        const kind = kindOf(change);
         await journal.append({ type: 'undo-intended', stepId: change.id, reason });
         try {
-          await kind.undo?.(contextOf(change, to));
+          await kindOf(change).undo?.(contextOf(change, to));
         } catch (error) {
           const fault = toFault(error);
           await journal.append({ type: 'undo-failed', stepId: change.id, fault: record(fault) });
-          throw new Fault({
-            code: 'run.unwind-incomplete',
-            summary: 'Walking back was not completed.',
-            detail: `${change.id}: ${fault.message}`,
-            hint: fault.hint || `Run octank migrate apply ${plan.file} again: it first completes the way back.`,
-            exitCode: exitCodes.held,
-            cause: fault,
-          });
+          // What is older is undone all the same: a task that does not start again must not keep a fence closed.
+          failures.push({ change, fault });
+          continue;
         }
         await journal.append({ type: 'step-undone', stepId: change.id });
         host.notify({ type: 'step-undone', change });
       }
+      const [first] = failures;
+      if (first)
+        throw new Fault({
+          code: 'run.unwind-incomplete',
+          summary: 'Walking back was not completed.',
+          detail: failures.map(({ change, fault }) => `${change.id}: ${fault.message}`).join('; '),
+          hint: first.fault.hint || `Run octank migrate apply ${plan.file} again: it first completes the way back.`,
+          exitCode: exitCodes.held,
+          cause: first.fault,
+        });
     } finally {
       unwinding = false;
     }

@@ -11,6 +11,7 @@ import { openWave } from '../wave.ts';
 
 export const unfenceTargetStep: StepKind = {
   kind: 'cutover.unfence-target',
+  atOnce: true,
   limit: { intervalSeconds: 0.1, deadlineSeconds: 10, timer: 'wall', reason: 'the fence row is read back at once' },
   observe: async (context) => {
     const { wave, target, targetTables } = await openWave(context);
@@ -48,6 +49,7 @@ const repointOf = async (context: StepContext) => {
 
 export const repointStep: StepKind = {
   kind: 'cutover.repoint',
+  atOnce: true,
   limit: { intervalSeconds: 0.2, deadlineSeconds: 120, timer: 'wall', reason: 'the new place is read back' },
   observe: async (context) => {
     const state = await (await repointOf(context)).observe(context.captured());
