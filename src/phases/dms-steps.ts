@@ -1,9 +1,11 @@
 /** Steps that both directions of replication share: endpoints with their connection tests, and tasks. */
-import { Fault } from '../model/fault.ts';
+import { exitCodes, Fault } from '../model/fault.ts';
 import type { JsonObject } from '../model/json.ts';
 import type { Plan, Wave } from '../model/plan.ts';
+import type { Position } from '../model/position.ts';
 import type { EndpointSpec, TaskSpec, TaskState } from '../ports/replication.ts';
 import type { Observation, StepContext, StepKind } from './contract.ts';
+import { fenceStatusOf } from './fencing.ts';
 import { awsName, openWave, slotName } from './wave.ts';
 
 /** forward: source to target. reverse: back, all tables. canary: back, one small table, proves the way before it is needed. */
@@ -237,12 +239,44 @@ export const runTaskStep: StepKind = {
   perform: async (context) => startTask(context, streamOf(context)),
 };
 
+/** AWS starts a task on a slot that it did not make only when it is told from where; the slot itself says so. */
+const slotStart = async (context: StepContext, stream: 'reverse' | 'canary'): Promise<Position> => {
+  const { wave, target } = await openWave(context);
+  const name = slotName(context.plan, wave, stream);
+  const slot = (await target.streams.slots()).find((candidate) => candidate.name === name);
+  if (slot?.confirmed && slot.walStatus !== 'lost') return slot.confirmed;
+  throw new Fault({
+    code: 'slot.lost',
+    summary: 'A slot for the way back is gone, or has lost its log.',
+    detail: `${name} on ${wave.target}.`,
+    hint: 'What was written on the target since then cannot flow back any more: see octank migrate status.',
+    exitCode: exitCodes.held,
+  });
+};
+
+/** Forward and application writes on one target would be two writers: asked right before every start, whoever asks. */
+const requireTargetFenced = async (context: StepContext): Promise<void> => {
+  const { wave, target, targetTables } = await openWave(context);
+  const { fence } = await fenceStatusOf(target, wave, targetTables);
+  if (fence.state === 'permanent') return;
+  throw new Fault({
+    code: 'dms.target-open',
+    summary: 'The target takes writes of applications, so the task that writes it is not started.',
+    detail: `The fence on ${wave.target} is ${fence.state}.`,
+    hint: 'See octank migrate status for who writes.',
+    exitCode: exitCodes.held,
+  });
+};
+
 export const startTask = async (context: StepContext, stream: Stream): Promise<void> => {
   const task = await requireTask(context, stream);
   if (task.status === 'running' || task.status === 'starting') return;
+  if (stream === 'forward') await requireTargetFenced(context);
+  const isFirst = task.startedAt === null;
   // AWS refuses start-replication for a second run and resume-processing for a first one.
   await context.ports.replication.startTask({
     arn: task.arn,
-    type: task.startedAt === null ? 'start-replication' : 'resume-processing',
+    type: isFirst ? 'start-replication' : 'resume-processing',
+    ...(isFirst && stream !== 'forward' ? { position: await slotStart(context, stream) } : {}),
   });
 };

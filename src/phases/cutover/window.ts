@@ -176,8 +176,10 @@ export const fenceStep: StepKind = {
   undo: async (context) => {
     const { wave, source, sourceTables } = await openWave(context);
     const { fence } = await fenceStatusOf(source, wave, sourceTables);
+    // Permanent: the point of no return was not walked back, and opening here would be past asking the target.
+    if (fence.state === 'absent' || fence.state === 'permanent') return;
     if (fence.state === 'leased') await source.fence.open(wave.name);
-    if (fence.state !== 'absent') await context.record({ type: 'writer', wave: wave.name, writer: 'source' });
+    await context.record({ type: 'writer', wave: wave.name, writer: 'source' });
   },
 };
 
