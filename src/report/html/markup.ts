@@ -24,7 +24,7 @@ export const escapeHtml = (text: string): string => visible(text).replace(/[&<>"
 const render = (part: Part): string => {
   if (part === null || part === undefined || part === false) return '';
   if (part instanceof Markup) return part.text;
-  if (typeof part === 'object') return part.map(render).join('');
+  if (Array.isArray(part)) return part.map(render).join('');
   return escapeHtml(String(part));
 };
 

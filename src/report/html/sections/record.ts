@@ -1,7 +1,7 @@
 /** Who did what and where it is written: approvals, findings, notes, every step, and the journal's head that vouches for it all. */
 import type { StepState } from '../../../journal/run-state.ts';
 import type { Diagnostic } from '../../../model/diagnostic.ts';
-import { formatMoment, formatSeconds, formatTime } from '../../format.ts';
+import { formatMoment, formatSeconds, formatTime, plural } from '../../format.ts';
 import type { ReportInput } from '../../report-input.ts';
 import { clockWords } from '../../story.ts';
 import { html, type Markup, nothing } from '../markup.ts';
@@ -97,7 +97,7 @@ export const journal = (input: ReportInput): Markup => {
     ['Plan file', state.planFile],
     ['Plan digest', state.changeSet.plan.digest],
     ['Change set', state.changeSet.digest],
-    ['Journal', `${state.records} records, chained; the last one's hash is the head`],
+    ['Journal', `${plural(state.records, 'record')}, chained; the last one's hash is the head`],
     ['Journal head', state.head],
     ['Started by', state.startedBy],
     ['Clock', clockWords(state.clockRate)],
