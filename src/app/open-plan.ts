@@ -20,12 +20,17 @@ const readText = async (file: string): Promise<string> => {
   try {
     return await readFile(file, 'utf8');
   } catch (error) {
-    const missing = error instanceof Error && 'code' in error && error.code === 'ENOENT';
+    const errno = error instanceof Error && 'code' in error ? error.code : undefined;
+    const missing = errno === 'ENOENT';
     throw new Fault({
       code: missing ? 'plan.file-missing' : 'plan.file-unreadable',
       summary: missing ? 'The plan file does not exist.' : 'The plan file cannot be read.',
       detail: file,
-      hint: missing ? 'Name an existing file; plans/minimal.yaml is the smallest example.' : 'Correct its permissions.',
+      hint: missing
+        ? 'Name an existing file; plans/minimal.yaml is the smallest example.'
+        : errno === 'EISDIR'
+          ? 'This is a folder: name the plan file in it.'
+          : 'Correct its permissions.',
       exitCode: exitCodes.invalid,
     });
   }

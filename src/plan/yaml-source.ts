@@ -76,14 +76,21 @@ const syntaxCodes: Readonly<
   },
 };
 
-const fromYaml = (problem: YAMLError, rangeOf: YamlSource['rangeOf']): Diagnostic => {
+/** A plan's keys are short words; anything longer may be a text that ended up there, and is not shown. */
+const keyAt = (text: string): string => /^\s*["']?([A-Za-z0-9_.-]{1,40})["']?\s*:/.exec(text)?.[1] ?? 'a key';
+
+const fromYaml = (problem: YAMLError, text: string, rangeOf: YamlSource['rangeOf']): Diagnostic => {
   const known = syntaxCodes[problem.code];
+  const detail =
+    problem.code === 'DUPLICATE_KEY'
+      ? `${keyAt(text.slice(problem.pos[0]))} is in this mapping already.`
+      : // The library's first line only: further lines quote the text, which may hold what must not be shown.
+        (problem.message.split('\n')[0] ?? '').replace(/[“"'].{40,}[”"']/, '...');
   return {
     severity: 'error',
     code: known?.code ?? 'plan.yaml-syntax',
     summary: known?.summary ?? 'The text is not valid YAML.',
-    // The library's first line only: further lines quote the text, which may hold what must not be shown.
-    detail: (problem.message.split('\n')[0] ?? '').replace(/[“"'].{40,}[”"']/, '...'),
+    detail,
     hint: known?.hint ?? 'Correct the YAML at this place; indentation and quotes are the usual causes.',
     range: rangeOf(problem.pos[0], Math.max(problem.pos[0] + 1, problem.pos[1])),
   };
@@ -223,7 +230,7 @@ const parsed = (text: string, counter: LineCounter, rangeOf: YamlSource['rangeOf
     prettyErrors: false,
     uniqueKeys: true,
   });
-  const diagnostics = [...document.errors, ...document.warnings].map((problem) => fromYaml(problem, rangeOf));
+  const diagnostics = [...document.errors, ...document.warnings].map((problem) => fromYaml(problem, text, rangeOf));
   const source = { ...locators(document, rangeOf), scalars: () => scalarsOf(document, rangeOf), rangeOf };
   const isReadable = diagnostics.every((problem) => problem.code === 'plan.duplicate-key');
   if (!isReadable) return { ...source, value: undefined, diagnostics };
