@@ -266,6 +266,15 @@ describe('a DMS task', () => {
     await rig.source.query(`select pg_drop_replication_slot('octank_reverse')`);
   });
 
+  it.concurrent('C2 a slot of somebody else without a start position is refused, as AWS refuses it', async () => {
+    await both(rig, 'create schema spos; create table spos.t (id int primary key)');
+    await rig.source.query(`select pg_create_logical_replication_slot('octank_spos', 'test_decoding')`);
+    const task = await newTask(rig, { tables: ['spos.t'], type: 'cdc', slotName: 'octank_spos' });
+    await task.start();
+    expect((await task.reach('failed')).LastFailureMessage).toMatch(/CdcStartPosition/);
+    await rig.source.query(`select pg_drop_replication_slot('octank_spos')`);
+  });
+
   it.concurrent('C13 fires no trigger and obeys no foreign key of the target where it applies as replica', async () => {
     await both(
       rig,

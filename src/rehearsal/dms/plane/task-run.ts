@@ -47,6 +47,10 @@ const chooseSlot = async (client: Client, options: RunOptions): Promise<void> =>
   if (task.migrationType === 'full-load') return;
   if (options.slotName !== null) {
     await requireSlot(client, options.slotName);
+    if (options.isFresh && task.cdcStartPosition === null)
+      throw new FatalTaskError(
+        `The slot '${options.slotName}' needs a valid CdcStartPosition; the task was started without one.`,
+      );
     progress.slot = { name: options.slotName, own: false };
   } else if (options.isFresh || progress.slot === null) {
     const timeoutSeconds = decodeSettings(task.settings).FullLoadSettings.TransactionConsistencyTimeout;
