@@ -7,7 +7,7 @@ import { type ExitCode, exitCodes, Fault, toFault } from '../model/fault.ts';
 import type { JsonObject } from '../model/json.ts';
 import { comesBefore, type PhaseName } from '../model/phase.ts';
 import type { Plan } from '../model/plan.ts';
-import type { Limit, Observation, Phase, Ports, StepContext, StepKind } from '../phases/contract.ts';
+import type { Observation, Phase, Ports, StepContext, StepKind } from '../phases/contract.ts';
 import type { LiveWaves } from '../phases/live.ts';
 import type { Host } from '../ports/host.ts';
 import { runnerLimits } from './limits.ts';

@@ -82,9 +82,9 @@ const start = async (options: {
   const runner = createRunner({
     plan,
     journal,
-    ports: { clock } as Ports,
+    ports: { clock } as unknown as Ports,
     host: { notify: () => undefined, approve: async () => ({ approved: true, by: 'test' }), ...options.host },
-    live: {} as LiveWaves,
+    live: {} as unknown as LiveWaves,
     phases: [phase],
     signal: controller.signal,
     until: null,
