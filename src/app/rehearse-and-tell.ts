@@ -1,6 +1,5 @@
 /** Use case: rehearse, then say how it ended: the summary for people, the result line for scripts. */
 import type { ExitCode } from '../model/fault.ts';
-import { Fault } from '../model/fault.ts';
 import type { Host } from '../ports/host.ts';
 import { renderSummary } from '../report/summary.ts';
 import { type Console, printFault } from './console.ts';
@@ -21,7 +20,7 @@ export const rehearseAndTell = async (
   const { result } = outcome;
   if (console.json) console.outJson(result);
   else {
-    if (result.fault) printFault(console, new Fault({ ...result.fault, exitCode: outcome.exitCode }));
+    if (outcome.fault) printFault(console, outcome.fault);
     console.out(renderSummary(result, console.style));
   }
   return outcome.exitCode;

@@ -38,6 +38,8 @@ export interface RehearseOutcome {
   readonly result: ResultJson;
   readonly exitCode: ExitCode;
   readonly state: RunState | null;
+  /** What stopped it, whole: an invalid plan carries all of its diagnostics. */
+  readonly fault: Fault | null;
   readonly checker: CheckerReport;
 }
 
@@ -273,5 +275,5 @@ const rehearseOn = async (
     ...(state ? { report: reportPath } : {}),
   });
   if (state) await writeReportFile(reportPath, { plan, state, rollback, result, measured, version: settings.version });
-  return { result, exitCode: finalExit, state, checker: report };
+  return { result, exitCode: finalExit, state, fault: failed, checker: report };
 };

@@ -236,7 +236,7 @@ export const checks: readonly Check[] = [
             error(
               'The role may not put the fence on a table.',
               `${input.observed.source.role.name} does not own ${tableList(denied.map((t) => t.name))}.`,
-              `Run on ${input.wave.source}: GRANT "${denied[0]?.owner}" TO "${input.observed.source.role.name}".`,
+              `Run on ${input.wave.source}: GRANT "${denied[0]?.owner}" TO "${input.observed.source.role.name}"; where the owner is a superuser, give the table to another role first.`,
             ),
           ];
     },
@@ -261,6 +261,24 @@ export const checks: readonly Check[] = [
                 `Add a primary key, exclude it, or, if it is only ever inserted into, accept it: { edge: "${edge}", reason: ... }.`,
               );
         }),
+  },
+  {
+    name: 'inheritance',
+    run: ({ wave, observed }) => {
+      const moving = new Set(observed.pairs.map((pair) => tableKey(pair.source)));
+      const parents = observed.sourceModel.tables
+        .filter((table) => moving.has(tableKey({ schema: table.schema, table: table.name })))
+        .flatMap((table) => table.inherits.map(tableKey));
+      return [...new Set(parents)]
+        .filter((parent) => moving.has(parent))
+        .map((parent) =>
+          error(
+            'A table is inherited from: reading it reads the rows of its children too.',
+            `${parent} in wave ${wave.name}: replication would load those rows a second time, into the parent.`,
+            `Exclude ${parent} and the tables that inherit from it and move them otherwise, or make it a partitioned table.`,
+          ),
+        );
+    },
   },
   {
     name: 'unnamed-writer',

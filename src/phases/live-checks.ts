@@ -3,9 +3,11 @@ import type { Diagnostic } from '../model/diagnostic.ts';
 import { Fault } from '../model/fault.ts';
 import type { Plan, TrafficSpec, Wave } from '../model/plan.ts';
 import { tableKey } from '../model/table.ts';
+import type { Database } from '../ports/database.ts';
 import type { WeightedRecord } from '../ports/traffic.ts';
 import type { Ports } from './contract.ts';
 import type { WaveObserved } from './observed.ts';
+import { rowPairs } from './wave.ts';
 
 interface LiveInput {
   readonly plan: Plan;
@@ -43,7 +45,7 @@ export const checkTargetEmpty = async ({ wave, ports, observed }: LiveInput): Pr
         problem(
           'target-not-empty',
           'A table of the target already has rows.',
-          `${tableKey(name)} on ${wave.target} has ${rows} rows.`,
+          `${tableKey(name)} on ${wave.target} has ${rows === 1 ? 'a row' : `${rows} rows`}.`,
           `Empty it, or exclude it from wave ${wave.name}.`,
           wave.range,
         ),
@@ -52,20 +54,78 @@ export const checkTargetEmpty = async ({ wave, ports, observed }: LiveInput): Pr
   return found;
 };
 
-/** Limited LOB mode truncates in silence; the largest value decides before anything is moved. */
-export const checkLobs = async ({ wave, ports, observed }: LiveInput): Promise<readonly Diagnostic[]> => {
-  if (wave.replication.lob.mode !== 'limited') return [];
-  const source = await ports.database(wave.source);
-  const limit = wave.replication.lob.maxKb * 1024;
-  const sizes = await source.lobSizes(observed.pairs.map((pair) => pair.source));
-  return sizes
-    .filter((size) => size.maxBytes > limit)
-    .map((size) =>
+type LobSize = Awaited<ReturnType<Database['lobSizes']>>[number];
+
+const truncated = (wave: Wave, size: LobSize, limit: number): Diagnostic =>
+  problem(
+    'lob-truncated',
+    'A value is longer than the replication would carry.',
+    `${tableKey(size.table)}.${size.column} holds ${size.maxBytes} bytes; limited mode keeps ${limit}.`,
+    `Raise lob.maxKb to at least ${Math.ceil(size.maxBytes / 1024)}, or use mode: inline.`,
+    wave.range,
+  );
+
+/** A value that does not travel with its row is loaded as NULL first and set by key afterwards. */
+const setLater = ({ wave, observed }: LiveInput, size: LobSize): readonly Diagnostic[] => {
+  const hint = `Write replication: { lob: { mode: limited, maxKb: ${Math.ceil(size.maxBytes / 1024)} } }: then it travels with its row.`;
+  const name = tableKey(size.table);
+  const facts = observed.sourceTables.find((table) => tableKey(table.name) === name);
+  const column = observed.sourceModel.tables
+    .find((table) => tableKey({ schema: table.schema, table: table.name }) === name)
+    ?.columns.find((candidate) => candidate.name === size.column);
+  const detail = `${name}.${size.column} holds ${size.maxBytes} bytes`;
+  const found: Diagnostic[] = [];
+  if (column?.notNull)
+    found.push(
       problem(
-        'lob-truncated',
-        'A value is longer than the replication would carry.',
-        `${tableKey(size.table)}.${size.column} holds ${size.maxBytes} bytes; limited mode keeps ${limit}.`,
-        `Raise lob.maxKb to at least ${Math.ceil(size.maxBytes / 1024)}, or use mode: inline.`,
+        'lob-not-null',
+        'A large value is loaded as NULL first, which its column refuses.',
+        `${detail} and is NOT NULL.`,
+        hint,
+        wave.range,
+      ),
+    );
+  if (facts && !facts.hasKey)
+    found.push(
+      problem(
+        'lob-without-key',
+        'A large value is set by key after its row was loaded, and its table has no key.',
+        `${detail}.`,
+        hint,
+        wave.range,
+      ),
+    );
+  return found;
+};
+
+/** Limited mode truncates in silence, the others refuse or lose rows; the largest value decides before anything is moved. */
+export const checkLobs = async (input: LiveInput): Promise<readonly Diagnostic[]> => {
+  const { wave, ports, observed } = input;
+  const { mode, maxKb } = wave.replication.lob;
+  const source = await ports.database(wave.source);
+  const sizes = await source.lobSizes(rowPairs(observed).map((pair) => pair.source));
+  const limit = mode === 'full' ? 0 : maxKb * 1024;
+  const beyond = sizes.filter((size) => size.maxBytes > limit);
+  return mode === 'limited'
+    ? beyond.map((size) => truncated(wave, size, limit))
+    : beyond.flatMap((size) => setLater(input, size));
+};
+
+/** What DMS keeps after the point of a NUMERIC that was declared without precision. */
+const bareNumericScale = 6;
+
+/** Digits beyond are cut on the way: every row that has them would differ for ever. */
+export const checkNumerics = async ({ wave, ports, observed }: LiveInput): Promise<readonly Diagnostic[]> => {
+  const source = await ports.database(wave.source);
+  const scales = await source.numericScales(rowPairs(observed).map((pair) => pair.source));
+  return scales
+    .filter((column) => column.maxScale > bareNumericScale)
+    .map((column) =>
+      problem(
+        'numeric-rounded',
+        'Replication rounds a number that was declared without precision.',
+        `${tableKey(column.table)}.${column.column} is NUMERIC and holds values with ${column.maxScale} digits after the point; ${bareNumericScale} arrive.`,
+        `Declare it with the scale that it needs: ALTER TABLE ${tableKey(column.table)} ALTER COLUMN ${column.column} TYPE numeric(p, ${column.maxScale}). Or exclude the table.`,
         wave.range,
       ),
     );

@@ -6,7 +6,14 @@ import type { Plan, Wave } from '../model/plan.ts';
 import { runChecks } from './checks.ts';
 import type { Phase, Ports, StepContext, StepKind } from './contract.ts';
 import { gatherWave } from './gather.ts';
-import { checkInstance, checkLobs, checkRepoints, checkTargetEmpty, checkTraffic } from './live-checks.ts';
+import {
+  checkInstance,
+  checkLobs,
+  checkNumerics,
+  checkRepoints,
+  checkTargetEmpty,
+  checkTraffic,
+} from './live-checks.ts';
 import type { WaveObserved } from './observed.ts';
 import { checksStepId, encodePairs, rowPairs, stepId, waveNamed } from './wave.ts';
 
@@ -21,6 +28,7 @@ export const waveProblems = async (
   const live = await Promise.all([
     checkTargetEmpty(input),
     checkLobs(input),
+    checkNumerics(input),
     checkInstance(input),
     checkRepoints(input),
   ]);

@@ -61,6 +61,10 @@ export interface Database {
   lobSizes(
     tables: readonly TableName[],
   ): Promise<readonly { readonly table: TableName; readonly column: string; readonly maxBytes: number }[]>;
+  /** Most digits after the point in each column of NUMERIC without precision; 0 where no value has any. */
+  numericScales(
+    tables: readonly TableName[],
+  ): Promise<readonly { readonly table: TableName; readonly column: string; readonly maxScale: number }[]>;
   readonly schema: SchemaPort;
   readonly fence: FencePort;
   readonly sessions: Sessions;

@@ -9,7 +9,7 @@ import { postgresSequences } from './sequences.ts';
 import { postgresSessions } from './sessions.ts';
 import { postgresSignals } from './signals.ts';
 import { postgresStreams } from './streams.ts';
-import { readLobSizes, readTables } from './tables.ts';
+import { readLobSizes, readNumericScales, readTables } from './tables.ts';
 
 export const postgresEngine: Engine = {
   kinds: ['postgres', 'aurora-postgresql'],
@@ -21,6 +21,7 @@ export const postgresEngine: Engine = {
       facts: () => readFacts(connections),
       tables: () => readTables(connections),
       lobSizes: (tables) => readLobSizes(connections, tables),
+      numericScales: (tables) => readNumericScales(connections, tables),
       schema: postgresSchema(connections),
       fence: postgresFence(connections),
       sessions: postgresSessions(connections),

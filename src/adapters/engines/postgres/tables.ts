@@ -63,28 +63,63 @@ const lobColumnsQuery = `
     OR (b.typname = 'varchar' AND a.atttypmod = -1) OR b.typcategory = 'A'
   ORDER BY 1, 2, a.attnum`;
 
-interface LobColumn {
+interface NamedColumn {
   readonly schema: string;
   readonly table: string;
   readonly column: string;
+}
+
+interface LobColumn extends NamedColumn {
   readonly is_bytes: boolean;
 }
 
-export const readLobSizes = async (connections: Connections, tables: readonly TableName[]) => {
-  const columns = await connections.query<LobColumn>(lobColumnsQuery, nameArrays(tables));
-  const sizes: { table: TableName; column: string; maxBytes: number }[] = [];
-  for (const table of tables) {
-    const own = columns.filter((column) => column.schema === table.schema && column.table === table.table);
+/** One read per table: the largest answer of `measure` for each of its columns. */
+const measureColumns = async <T extends NamedColumn>(
+  connections: Connections,
+  options: {
+    readonly tables: readonly TableName[];
+    readonly columns: readonly T[];
+    readonly measure: (column: T) => string;
+  },
+): Promise<readonly { readonly table: TableName; readonly column: string; readonly most: number }[]> => {
+  const measured: { table: TableName; column: string; most: number }[] = [];
+  for (const table of options.tables) {
+    const own = options.columns.filter((column) => column.schema === table.schema && column.table === table.table);
     if (own.length === 0) continue;
-    const lengths = own.map(({ column, is_bytes }) => `octet_length(${quoteIdent(column)}${is_bytes ? '' : '::text'})`);
     const [row] = await connections.query<{ sizes: readonly (string | null)[] }>(
-      `SELECT ARRAY[${lengths.map((length) => `max(${length})`).join(', ')}]::text[] AS sizes FROM ${quoteTable(table)}`,
+      `SELECT ARRAY[${own.map((column) => `max(${options.measure(column)})`).join(', ')}]::text[] AS sizes FROM ${quoteTable(table)}`,
       undefined,
       { timeoutMs: 0 },
     );
     own.forEach(({ column }, index) => {
-      sizes.push({ table, column, maxBytes: Number(row?.sizes[index] ?? 0) });
+      measured.push({ table, column, most: Number(row?.sizes[index] ?? 0) });
     });
   }
-  return sizes;
+  return measured;
+};
+
+export const readLobSizes = async (connections: Connections, tables: readonly TableName[]) => {
+  const columns = await connections.query<LobColumn>(lobColumnsQuery, nameArrays(tables));
+  const measure = ({ column, is_bytes }: LobColumn): string =>
+    `octet_length(${quoteIdent(column)}${is_bytes ? '' : '::text'})`;
+  const sizes = await measureColumns(connections, { tables, columns, measure });
+  return sizes.map(({ most, ...column }) => ({ ...column, maxBytes: most }));
+};
+
+const bareNumericQuery = `
+  WITH ${namedCte}
+  SELECT n.nspname AS schema, c.relname AS table, a.attname AS column
+  FROM named JOIN pg_catalog.pg_class c ON c.oid = named.oid JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+  JOIN pg_catalog.pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped AND a.attgenerated = ''
+  JOIN pg_catalog.pg_type t ON t.oid = a.atttypid
+  WHERE (t.typname = 'numeric' AND a.atttypmod = -1)
+    OR (t.typtype = 'd' AND t.typbasetype = 'numeric'::regtype AND t.typtypmod = -1)
+  ORDER BY 1, 2, a.attnum`;
+
+/** Generated columns are left out: they are computed on the target, not carried. */
+export const readNumericScales = async (connections: Connections, tables: readonly TableName[]) => {
+  const columns = await connections.query<NamedColumn>(bareNumericQuery, nameArrays(tables));
+  const measure = ({ column }: NamedColumn): string => `scale(${quoteIdent(column)})`;
+  const scales = await measureColumns(connections, { tables, columns, measure });
+  return scales.map(({ most, ...column }) => ({ ...column, maxScale: most }));
 };
