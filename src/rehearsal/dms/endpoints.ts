@@ -47,7 +47,7 @@ const view = (endpoint: EndpointRecord) => {
     SslMode: endpoint.sslMode,
     ...(endpoint.extraAttributes === '' ? {} : { ExtraConnectionAttributes: endpoint.extraAttributes }),
     ...(endpoint.server === null
-      ? {}
+      ? { DatabaseName: settingText(endpoint, 'DatabaseName') ?? undefined }
       : {
           ServerName: endpoint.server.host,
           Port: endpoint.server.port,
@@ -127,6 +127,17 @@ const serverIn = (input: JsonInput, settings: Readonly<Record<string, unknown>>)
   return { host, port, user: of('Username') ?? '', password: of('Password') ?? '', database: of('DatabaseName') ?? '' };
 };
 
+/** A secret holds host and password; which database it is, only the endpoint itself says. */
+const withDatabase = (
+  input: JsonInput,
+  settings: Readonly<Record<string, unknown>>,
+): Readonly<Record<string, unknown>> => {
+  const database = optionalText(input, 'DatabaseName');
+  return database === null || optionalText(input, 'ServerName') !== null
+    ? settings
+    : { ...settings, DatabaseName: database };
+};
+
 const checkSettings = (settings: Readonly<Record<string, unknown>>): void => {
   const plugin = settings.PluginName;
   if (plugin !== undefined && !['no-preference', 'pglogical', 'test-decoding'].includes(String(plugin).toLowerCase()))
@@ -145,7 +156,7 @@ const createEndpoint = (room: Room) => async (input: JsonInput) => {
   const name = identifier(input, 'EndpointIdentifier');
   if ([...room.endpoints.values()].some((item) => item.identifier === name))
     throw alreadyExists(`Endpoint already exists with name ${name}`);
-  const settings = record(input, 'PostgreSQLSettings');
+  const settings = withDatabase(input, record(input, 'PostgreSQLSettings'));
   checkSettings(settings);
   const engine = text(input, 'EngineName');
   if (!engines.some((known) => known === engine))
@@ -195,7 +206,7 @@ const modifyEndpoint = (room: Room) => async (input: JsonInput) => {
   const endpoint = requireEndpoint(room, text(input, 'EndpointArn'));
   if (usersOf(room, endpoint.arn).some((task) => task.status === 'running' || task.status === 'starting'))
     throw invalidState(`Endpoint ${endpoint.arn} is in use by a running ReplicationTask.`);
-  const given = record(input, 'PostgreSQLSettings');
+  const given = withDatabase(input, record(input, 'PostgreSQLSettings'));
   const settings = input.ExactSettings === true ? given : { ...endpoint.settings, ...given };
   checkSettings(settings);
   endpoint.settings = settings;
