@@ -1,7 +1,7 @@
 /** Use case: performs the reviewed change set, from its beginning or from where an earlier process stopped. */
 import { randomUUID } from 'node:crypto';
 import { hostname } from 'node:os';
-import { basisOf, makeChangeSet, staleParts } from '../change/change-set.ts';
+import { basisOf, staleParts } from '../change/change-set.ts';
 import { finishedPlan, stalePlan } from '../change/saved-plan.ts';
 import type { Journal } from '../journal/journal.ts';
 import { currentPhase, type RunState } from '../journal/run-state.ts';
@@ -10,7 +10,7 @@ import { hasErrors } from '../model/diagnostic.ts';
 import { exitCodes, Fault, toFault } from '../model/fault.ts';
 import { comesBefore, type PhaseName, phaseNames } from '../model/phase.ts';
 import type { Plan } from '../model/plan.ts';
-import type { Measurement } from '../phases/contract.ts';
+import type { Measurement, Phase, StepKind } from '../phases/contract.ts';
 import { gatherObserved } from '../phases/gather.ts';
 import { phases } from '../phases/index.ts';
 import { createLiveWaves } from '../phases/live.ts';
@@ -18,7 +18,7 @@ import type { Host } from '../ports/host.ts';
 import { createTee } from '../report/hosts/tee.ts';
 import { createRunner, type RunResult } from '../runner/runner.ts';
 import { computeChangeSet, observedParts } from './compute.ts';
-import { listenForInterrupt } from './interrupt.ts';
+import { type Interrupt, listenForInterrupt } from './interrupt.ts';
 import { holdLease } from './lease.ts';
 import { createNotices } from './notices.ts';
 import { InvalidPlan, type OpenedPlan, openPlan, requirePlan } from './open-plan.ts';
@@ -30,8 +30,8 @@ export interface ApplyOptions {
   readonly file: string;
   readonly until: PhaseName | null;
   readonly wave: string | null;
-  /** Takes steps out, for the lab's proof that its checker can fail; the product passes none. */
-  readonly without?: ReadonlySet<string>;
+  /** Other steps in place of the product's, by kind, for the lab's proof that its checker can fail; the product passes none. */
+  readonly variants?: ReadonlyMap<string, StepKind>;
 }
 
 export interface ApplyOutcome extends RunResult {
@@ -96,14 +96,10 @@ const requireSameRun = (opened: OpenedPlan, plan: Plan, state: RunState): void =
   if (!samePlan || !sameSaved) throw differentPlan(plan.file, state);
 };
 
-const without = (changeSet: ChangeSet, plan: Plan, kinds: ReadonlySet<string> | undefined): ChangeSet =>
-  kinds === undefined || kinds.size === 0
-    ? changeSet
-    : makeChangeSet({
-        plan,
-        changes: changeSet.changes.filter((change) => !kinds.has(change.kind)),
-        basis: changeSet.basis,
-      });
+const phasesWith = (variants: ReadonlyMap<string, StepKind> | undefined): readonly Phase[] =>
+  variants === undefined
+    ? phases
+    : phases.map((phase) => ({ ...phase, steps: phase.steps.map((step) => variants.get(step.kind) ?? step) }));
 
 export const applyMigration = async (
   options: ApplyOptions,
@@ -145,7 +141,7 @@ interface Locked {
   readonly plan: Plan;
   readonly settings: Settings;
   readonly host: Host;
-  readonly interrupt: { readonly signal: AbortSignal };
+  readonly interrupt: Pick<Interrupt, 'signal' | 'abort'>;
   readonly fencing: number;
 }
 
@@ -160,7 +156,7 @@ const enterRun = async (locked: Locked): Promise<OpenedRun & { readonly resumed:
     if (!isFinished(latest)) return { ...latest, resumed: true };
   }
   host.notify({ type: 'note', text: 'Reading both databases, replication and DNS.' });
-  const changeSet = without(await changeSetFor(opened, plan, settings), plan, options.without);
+  const changeSet = await changeSetFor(opened, plan, settings);
   if (plan.waves.length > 0 && Object.keys(changeSet.basis).length === 0) throw offlinePlan(options.file);
   // A folder without a header is a run that died before its first record: nothing was done in it, so it is used.
   const number = latest && latest.state === null ? latest.stores.number : ((await folder.runs()).at(-1) ?? 0) + 1;
@@ -199,7 +195,11 @@ const applyLocked = async (locked: Locked): Promise<ApplyOutcome> => {
   });
   const notices = createNotices({ plan: plan.name, notify: world.ports.notify });
   const host = createTee(notices, locked.host);
-  const live = createLiveWaves({ ports: world.ports, record: recorder(journal) });
+  const live = createLiveWaves({
+    ports: world.ports,
+    record: recorder(journal, host),
+    stopRun: (fault) => interrupt.abort(fault),
+  });
   try {
     const endpoints = await world.identity.endpoints();
     const state = journal.state();
@@ -219,7 +219,7 @@ const applyLocked = async (locked: Locked): Promise<ApplyOutcome> => {
       ports: world.ports,
       host,
       live,
-      phases,
+      phases: phasesWith(options.variants),
       signal: interrupt.signal,
       until: options.until,
       wave: options.wave,
@@ -235,9 +235,10 @@ const applyLocked = async (locked: Locked): Promise<ApplyOutcome> => {
 };
 
 const recorder =
-  (journal: Journal) =>
+  (journal: Journal, host: Host) =>
   async (measurement: Measurement): Promise<void> => {
     await journal.append(measurement);
+    if (measurement.type === 'diagnostic') host.notify({ type: 'diagnostic', diagnostic: measurement.diagnostic });
   };
 
 /** What the remaining steps were computed from must still be so; once the load began, only steps themselves can tell. */

@@ -4,6 +4,7 @@ import type { Wave } from '../model/plan.ts';
 import type { Phase, StepKind } from './contract.ts';
 import { planStatements } from './convert-schema.ts';
 import { runTaskStep } from './dms-steps.ts';
+import { watchSource } from './keep-watch.ts';
 import type { WaveObserved } from './observed.ts';
 import { openWave, stepId } from './wave.ts';
 
@@ -20,6 +21,7 @@ const catchUpStep: StepKind = {
   },
   observe: async (context) => {
     const { wave, pairs } = await openWave(context);
+    watchSource(context, wave);
     const live = await context.live.of(wave, pairs);
     const lagSeconds = live.lagSeconds();
     if (lagSeconds !== null) context.progress({ text: `lag ${lagSeconds.toFixed(1)} s`, lagSeconds });

@@ -6,6 +6,7 @@ import { tableKey } from '../model/table.ts';
 import type { TableStatistic } from '../ports/replication.ts';
 import type { Observation, Phase, StepContext, StepKind } from './contract.ts';
 import { createTaskStep, endpointsStep, requireTask, startTask } from './dms-steps.ts';
+import { watchSource } from './keep-watch.ts';
 import type { WaveObserved } from './observed.ts';
 import { openWave, stepId } from './wave.ts';
 
@@ -20,10 +21,16 @@ const feedStep: StepKind = {
   },
   observe: async (context) => {
     const { wave, source } = await openWave(context);
-    return (await source.streams.feedExists(wave.name)) ? { state: 'done', evidence: {} } : { state: 'absent' };
+    const { slotsBefore } = context.captured();
+    return (await source.streams.feedExists(wave.name))
+      ? { state: 'done', evidence: { ...(slotsBefore === undefined ? {} : { slotsBefore }) } }
+      : { state: 'absent' };
   },
   perform: async (context) => {
     const { wave, source, sourceTables } = await openWave(context);
+    // Whatever comes after this is watched as caused by octank; what is here already is somebody else's.
+    if (context.captured().slotsBefore === undefined)
+      await context.capture({ slotsBefore: (await source.streams.slots()).map((slot) => slot.name) });
     await source.streams.createFeed({ wave: wave.name, tables: sourceTables });
   },
 };
@@ -58,6 +65,7 @@ const requireTablesLoaded = (statistics: readonly TableStatistic[], expected: re
 /** `loaded` once the task stopped after its full load, or is already past it. */
 const observeLoad = async (context: StepContext): Promise<Observation> => {
   const { pairs, source, wave } = await openWave(context);
+  watchSource(context, wave);
   const task = await requireTask(context, 'forward');
   if (task.status === 'ready') return { state: 'absent' };
   const statistics = await context.ports.replication.tableStatistics(task.arn);

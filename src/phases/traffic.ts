@@ -8,6 +8,7 @@ import type { Plan, Rung, TrafficSpec } from '../model/plan.ts';
 import { type Verdict, worstVerdict } from '../model/verdict.ts';
 import type { WeightedRecord } from '../ports/traffic.ts';
 import type { Observation, Phase, StepContext, StepKind } from './contract.ts';
+import { watchWaysBack } from './keep-watch.ts';
 import { stepId } from './wave.ts';
 
 export const recordName = (spec: TrafficSpec): string => `${spec.record.name}.${spec.record.zone}`;
@@ -123,6 +124,7 @@ const shiftStep: StepKind = {
   kind: 'traffic.shift',
   limit: { intervalSeconds: 5, deadlineSeconds: 120, timer: 'clock', reason: 'the new weights are read back' },
   observe: async (context) => {
+    watchWaysBack(context);
     const live = await readPair(context);
     const wanted = rungOf(context).sharePercent;
     if (isShare(live.share, wanted)) {
@@ -260,6 +262,7 @@ const bakeStep: StepKind = {
   kind: 'traffic.bake',
   limit: { intervalSeconds: 5, deadlineSeconds: 60, timer: 'clock', reason: 'the verdict is journaled at once' },
   observe: async (context) => {
+    watchWaysBack(context);
     await requireShare(context);
     return typeof context.captured().passedAt === 'number' && context.captured().attempt === context.token
       ? { state: 'done', evidence: { bakedSeconds: Number(context.captured().bakedSeconds) } }

@@ -6,6 +6,7 @@ import type { Wave } from '../model/plan.ts';
 import { decodeLedger } from '../parity/ledger-codec.ts';
 import { verifyTables } from '../verify/verify-tables.ts';
 import type { Phase, StepContext, StepKind } from './contract.ts';
+import { watchSource } from './keep-watch.ts';
 import { openWave, stepId } from './wave.ts';
 
 /** File beside the journal that keeps the chunks of a wave: too large for a record. */
@@ -62,6 +63,7 @@ const parityStep: StepKind = {
   },
   observe: async (context) => {
     const { wave, pairs } = await openWave(context);
+    watchSource(context, wave);
     const saved = await context.ports.checkpoints.load(ledgerName(wave));
     if (saved === undefined) return { state: 'absent' };
     const report = context.state.parity[wave.name];

@@ -7,6 +7,7 @@ import { worstVerdict } from '../../model/verdict.ts';
 import type { StepContext, StepKind } from '../contract.ts';
 import { requireTask, startTask } from '../dms-steps.ts';
 import { fenceStatusOf } from '../fencing.ts';
+import { watchWayBack } from '../keep-watch.ts';
 import { openWave } from '../wave.ts';
 
 export const unfenceTargetStep: StepKind = {
@@ -166,6 +167,7 @@ export const proveStep: StepKind = {
     reason: 'applications reconnect, gates need closed datapoints',
   },
   observe: async (context) => {
+    watchWayBack(context, (await openWave(context)).wave);
     if (context.captured().since === undefined) return { state: 'absent' };
     const { missing, evidence } = await evidenceOf(context);
     if (missing !== null) return { state: 'in-progress', detail: missing };

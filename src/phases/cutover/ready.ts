@@ -2,6 +2,7 @@
 import { Fault } from '../../model/fault.ts';
 import { tableKey } from '../../model/table.ts';
 import type { StepContext, StepKind } from '../contract.ts';
+import { watchTarget } from '../keep-watch.ts';
 import { openWave, slotName } from '../wave.ts';
 
 const plugin = (name: 'test-decoding' | 'pglogical'): 'test_decoding' | 'pglogical_output' =>
@@ -21,7 +22,8 @@ export const reverseSlotsStep: StepKind = {
     reason: 'a slot waits for transactions that are open',
   },
   observe: async (context) => {
-    const { target } = await openWave(context);
+    const { wave, target } = await openWave(context);
+    watchTarget(context, wave);
     const [wanted, present] = [await slotsOf(context), await target.streams.slots()];
     const lost = present.find((slot) => wanted.includes(slot.name) && slot.walStatus === 'lost');
     if (lost)

@@ -22,7 +22,10 @@ export const stopForwardStep: StepKind = {
   },
   perform: async (context) => {
     await requireLease(context);
+    const { wave, pairs } = await openWave(context);
     await context.ports.replication.requestStop((await requireTask(context, 'forward')).arn);
+    // Not waited for: nobody can write meanwhile.
+    void (await context.live.of(wave, pairs)).stopBeating();
   },
   // The target was fenced all the time, and the slot kept its place: resuming loses and doubles nothing.
   undo: async (context) => {

@@ -9,6 +9,7 @@ import type { StepContext, StepKind } from '../contract.ts';
 import { requireTask, startTask } from '../dms-steps.ts';
 import { assertProbed, fenceStatusOf } from '../fencing.ts';
 import { gatherWave } from '../gather.ts';
+import { watchSource, watchTarget } from '../keep-watch.ts';
 import { differenceFault } from '../verify.ts';
 import { openWave } from '../wave.ts';
 
@@ -71,6 +72,8 @@ export const recheckStep: StepKind = {
   },
   perform: async (context) => {
     const { wave, pairs } = await openWave(context);
+    watchSource(context, wave);
+    watchTarget(context, wave);
     const live = await context.live.of(wave, pairs);
     const { observed } = await gatherWave(context.plan, wave, context.ports);
     const errors = runChecks({ plan: context.plan, wave, observed }).filter(
