@@ -44,7 +44,7 @@ export interface FenceWindow {
   readonly end: 'target-opened' | 'lifted' | 'not-ended';
 }
 
-/** The time in which a wave's writes were refused, by the journal: from asking for the fence to the opening being confirmed, so never too short. */
+/** The time in which a wave's writes were refused, by the journal: from asking for the fence to the opening being confirmed. */
 export const fenceWindow = (state: RunState, wave: string): FenceWindow | null => {
   const fence = stepOf(state, wave, 'fence');
   const open = stepOf(state, wave, 'unfence-target');
@@ -66,7 +66,7 @@ export const fenceWindows = (state: RunState): readonly FenceWindow[] =>
     .map((wave) => fenceWindow(state, wave))
     .filter((window): window is FenceWindow => window !== null);
 
-/** From the moment the source refused writes until somebody took them again: an upper bound of the database gap. */
+/** From the moment the source refused writes until they could be taken again. An application may need longer: it has to find the target first. */
 export const downtimeSeconds = (state: RunState, wave: string): number | null => {
   const window = fenceWindow(state, wave);
   return window === null || window.to === null ? null : Math.max(0, window.to - window.from) / 1000;
@@ -84,6 +84,10 @@ export interface StepSpan {
   readonly from: number;
   readonly to: number;
 }
+
+/** Found as wanted, so that nothing was done. A check that passes at its first look has been made all the same. */
+export const wasAlreadySo = ({ skipped, status, change }: StepState): boolean =>
+  skipped && status === 'done' && change.action !== 'read';
 
 /** When steps ran, in the change set's order; steps that have not begun are left out. */
 export const stepSpans = (state: RunState): readonly StepSpan[] => {

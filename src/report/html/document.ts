@@ -52,10 +52,10 @@ dl { margin: 0; } dd { margin: 0; }
 .rows div { display: grid; grid-template-columns: 140px 1fr; padding: 5px 0; border-bottom: 1px solid var(--faint); } .rows dt { color: var(--soft); } .rows dd { overflow-wrap: anywhere; }
 table { width: 100%; margin: 0 0 8px; border-collapse: collapse; font-size: 13.5px; }
 th { padding: 6px 14px 6px 0; border-bottom: 1px solid var(--rule); color: var(--soft); font-size: 12.5px; font-weight: 500; text-align: left; vertical-align: bottom; }
-td { padding: 6px 14px 6px 0; border-bottom: 1px solid var(--faint); vertical-align: top; overflow-wrap: anywhere; }
+td { padding: 6px 14px 6px 0; border-bottom: 1px solid var(--faint); vertical-align: top; overflow-wrap: break-word; }
 th:last-child, td:last-child { padding-right: 0; }
 th.n, td.n { text-align: right; white-space: nowrap; } td.zero { color: var(--soft); }
-.gates td:nth-child(4) { width: 146px; padding-top: 2px; padding-bottom: 2px; } .steps td:first-child { width: 30%; } .samples td { max-width: 260px; } .samples code { background: var(--faint); white-space: break-spaces; } .findings td:first-child { width: 104px; } .findings td:nth-child(2) { width: 240px; }
+.gates td:nth-child(4) { width: 146px; padding-top: 2px; padding-bottom: 2px; } .steps td:first-child { width: 30%; } .steps td:nth-child(3) { white-space: nowrap; } .samples td { max-width: 260px; } .steps td, .findings td, .samples td, .gates td:last-child { overflow-wrap: anywhere; } .samples code { background: var(--faint); white-space: break-spaces; } .findings td:first-child { width: 104px; } .findings td:nth-child(2) { width: 240px; }
 .notes { margin: 8px 0 0; padding-left: 18px; color: var(--soft); font-size: 13px; }
 figure { margin: 0 0 28px; } figcaption { margin-bottom: 8px; font-weight: 600; } figcaption span { margin-left: 6px; color: var(--soft); font-size: 13px; font-weight: 400; }
 .legend { display: inline-flex; gap: 18px; float: right; margin: 2px 14px 0 0; padding: 0; list-style: none; font-size: 13px; font-weight: 400; }
@@ -73,11 +73,11 @@ svg text.flag { fill: var(--hue); font-size: 11.5px; } .limit { stroke: var(--ba
 circle.dot { stroke: var(--paper); stroke-width: 1.5; } .strip circle.dot { stroke-width: 0.8; }
 details summary { cursor: pointer; } details summary h2, details summary h3 { display: inline; margin: 0; } details[open] summary { margin-bottom: 16px; }
 footer { margin-top: 56px; padding-top: 16px; border-top: 1px solid var(--rule); color: var(--soft); font-size: 13px; }
-@media (max-width: 760px) { body { padding: 28px 18px 48px; } .figures { grid-template-columns: repeat(2, minmax(0, 1fr)); } section { overflow-x: auto; } .legend { float: none; display: flex; flex-wrap: wrap; } }
+@media screen and (max-width: 760px) { body { padding: 28px 18px 48px; } .figures { grid-template-columns: repeat(2, minmax(0, 1fr)); } section { overflow-x: auto; } .legend { float: none; display: flex; flex-wrap: wrap; } }
 @page { margin: 16mm 14mm; }
 @media print {
   :root { color-scheme: light; }
-  body { max-width: none; padding: 0; font-size: 11pt; }
+  body { max-width: none; padding: 0; font-size: 10pt; } .figure dd { font-size: 20px; } .figure dd.note { font-size: 11px; } table { font-size: 9pt; }
   section { margin-top: 28px; } h2, h3, thead { break-after: avoid; } figure, .card, .figures, tr { break-inside: avoid; }
   .band, .bar, .dot, .badge, .card { print-color-adjust: exact; -webkit-print-color-adjust: exact; }
   details::details-content { content-visibility: visible; block-size: auto; }

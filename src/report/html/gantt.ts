@@ -27,7 +27,10 @@ export interface Gantt {
   readonly marks?: readonly Mark[];
 }
 
-const left = 132;
+/** Names of steps are longer than those of phases: the chart gives them the room they need, up to a point. */
+const leftOf = (rows: readonly Row[]): number =>
+  Math.min(220, Math.max(132, ...rows.map((row) => row.label.length * 6.6 + 20)));
+
 const right = 96;
 const rowHeight = 24;
 const labelLine = 14;
@@ -35,7 +38,14 @@ const labelLine = 14;
 /** Rows of marks' labels above the bars: each may need a line of its own. */
 const headroom = (marks: readonly Mark[]): number => 8 + Math.min(marks.length, 3) * labelLine;
 
-const drawRow = (row: Row, index: number, top: number, place: (seconds: number) => number): Markup => {
+interface Frame {
+  readonly top: number;
+  readonly left: number;
+  place(seconds: number): number;
+}
+
+const drawRow = (row: Row, index: number, frame: Frame): Markup => {
+  const { top, left, place } = frame;
   const y = top + index * rowHeight;
   const middle = y + rowHeight / 2;
   return html`<g>
@@ -52,6 +62,7 @@ ${row.bars.map((bar) => {
 
 export const gantt = (chart: Gantt): Markup => {
   const marks = chart.marks ?? [];
+  const left = leftOf(chart.rows);
   const top = headroom(marks);
   const bottom = top + chart.rows.length * rowHeight;
   const x = scale([0, chart.seconds], [left, chartWidth - right]);
@@ -60,7 +71,7 @@ export const gantt = (chart: Gantt): Markup => {
 <svg viewBox="0 0 ${chartWidth} ${bottom + 26}" role="img" aria-label="${chart.title}">
 ${drawBands(chart.bands ?? [], x, top, bottom - top)}
 ${timeTicks(chart.seconds).map((tick) => html`<line class="grid faint" x1="${x.place(tick)}" x2="${x.place(tick)}" y1="${top}" y2="${bottom}"/>`)}
-${chart.rows.map((row, index) => drawRow(row, index, top, x.place))}
+${chart.rows.map((row, index) => drawRow(row, index, { top, left, place: x.place }))}
 ${drawTimeAxis(chart.seconds, x, bottom)}
 ${drawMarks(marks, x, 0, bottom)}
 </svg>

@@ -3,6 +3,7 @@ import type { StepState } from '../../../journal/run-state.ts';
 import type { Diagnostic } from '../../../model/diagnostic.ts';
 import { formatMoment, formatSeconds, formatTime, plural } from '../../format.ts';
 import type { ReportInput } from '../../report-input.ts';
+import { stepSpans, wasAlreadySo } from '../../run-facts.ts';
 import { clockWords } from '../../story.ts';
 import { html, type Markup, nothing } from '../markup.ts';
 
@@ -45,13 +46,18 @@ export const findings = ({ state }: ReportInput): Markup => {
 </section>`;
 };
 
-const secondsOf = ({ startedAt, finishedAt }: StepState): string =>
-  startedAt === null || finishedAt === null ? '–' : formatSeconds((finishedAt - startedAt) / 1000);
+const longest = 240;
 
-const evidenceText = ({ evidence }: StepState): string =>
-  Object.entries(evidence)
-    .map(([name, value]) => `${name} ${typeof value === 'string' ? value : JSON.stringify(value)}`)
+/** Evidence in a line: long lists as their length; the journal has them whole. */
+const evidenceText = ({ evidence }: StepState): string => {
+  const text = Object.entries(evidence)
+    .map(([name, value]) => {
+      if (Array.isArray(value)) return `${name} ${value.length > 3 ? value.length : value.join(', ') || 'none'}`;
+      return `${name} ${typeof value === 'string' ? value : JSON.stringify(value)}`;
+    })
     .join(', ');
+  return text.length > longest ? `${text.slice(0, longest)}…` : text;
+};
 
 const statusTones: Readonly<Record<StepState['status'], string>> = {
   pending: 'plain',
@@ -63,20 +69,23 @@ const statusTones: Readonly<Record<StepState['status'], string>> = {
   undone: 'plain',
 };
 
-const stepRow = (step: StepState): Markup => {
+const stepRow = (step: StepState, milliseconds: number | undefined): Markup => {
   const evidence = evidenceText(step);
-  return html`<tr><td>${step.change.id}</td><td>${step.change.summary}${evidence !== '' && html`<br><span class="muted">${evidence}</span>`}</td><td class="tone-${statusTones[step.status]}">${step.skipped && step.status === 'done' ? 'was so' : step.status}${step.attempts > 1 && html`<br><span class="muted">attempt ${step.attempts}</span>`}</td><td class="n">${secondsOf(step)}</td></tr>`;
+  return html`<tr><td>${step.change.id}</td><td>${step.change.summary}${evidence !== '' && html`<br><span class="muted">${evidence}</span>`}</td><td class="tone-${statusTones[step.status]}">${wasAlreadySo(step) ? 'was so' : step.status}${step.attempts > 1 && html`<br><span class="muted">attempt ${step.attempts}</span>`}</td><td class="n">${milliseconds === undefined || wasAlreadySo(step) ? '–' : formatSeconds(milliseconds / 1000)}</td></tr>`;
 };
 
-export const steps = ({ state }: ReportInput): Markup => html`<section>
+export const steps = ({ state }: ReportInput): Markup => {
+  const spans = new Map(stepSpans(state).map(({ step, from, to }) => [step.change.id, to - from]));
+  return html`<section>
 <details>
 <summary><h2>All steps</h2></summary>
 <table class="steps">
 <thead><tr><th>Step</th><th>What, and the evidence that it is so</th><th>Status</th><th class="n">Time</th></tr></thead>
-<tbody>${state.steps.map(stepRow)}</tbody>
+<tbody>${state.steps.map((step) => stepRow(step, spans.get(step.change.id)))}</tbody>
 </table>
 </details>
 </section>`;
+};
 
 const notesOf = ({ state }: ReportInput): Markup =>
   state.notes.length === 0

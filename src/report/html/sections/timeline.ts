@@ -3,7 +3,7 @@ import type { StepState } from '../../../journal/run-state.ts';
 import { phaseNames } from '../../../model/phase.ts';
 import { formatSeconds } from '../../format.ts';
 import type { ReportInput } from '../../report-input.ts';
-import { type FenceWindow, fenceWindows, type StepSpan, stepSpans } from '../../run-facts.ts';
+import { type FenceWindow, fenceWindows, type StepSpan, stepSpans, wasAlreadySo } from '../../run-facts.ts';
 import type { Band, Hue, Mark } from '../charts.ts';
 import { type Bar, gantt, type Row } from '../gantt.ts';
 import { html, type Markup, nothing } from '../markup.ts';
@@ -25,8 +25,8 @@ export const runSeconds = (input: ReportInput): number => elapsed(input, input.s
 const barOf = ({ step, from, to }: StepSpan, origin: number): Bar => ({
   from: (from - origin) / 1000,
   to: (to - origin) / 1000,
-  hue: step.skipped ? 'muted' : hues[step.status],
-  title: `${step.change.id}: ${step.skipped ? 'was already so' : `${step.status}, ${formatSeconds((to - from) / 1000)}`}\n${step.change.summary}`,
+  hue: wasAlreadySo(step) ? 'muted' : hues[step.status],
+  title: `${step.change.id}: ${wasAlreadySo(step) ? 'was already so' : `${step.status}, ${formatSeconds((to - from) / 1000)}`}\n${step.change.summary}`,
 });
 
 export const fenceBands = (input: ReportInput): readonly Band[] =>
