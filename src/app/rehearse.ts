@@ -1,22 +1,20 @@
 /** Use case: the whole plan on the embedded AWS, under write load and traffic, with the invariant checker beside it. */
 import { join } from 'node:path';
 import type { RunState } from '../journal/run-state.ts';
-import { type CheckerReport, type Lab, startChecker, startLab } from '../lab/index.ts';
+import type { CheckerReport, Lab } from '../lab/index.ts';
 import { type ExitCode, exitCodes, Fault } from '../model/fault.ts';
-import type { Plan, Wave } from '../model/plan.ts';
-import { waveInputs } from '../phases/wave.ts';
+import type { Plan } from '../model/plan.ts';
+import type { StepKind } from '../phases/contract.ts';
 import type { Host } from '../ports/host.ts';
 import { stopRehearsal } from '../rehearsal/lifecycle.ts';
 import type { ResultJson } from '../report/json-types.ts';
 import { writerOf } from '../report/run-facts.ts';
 import { type Measured, resultOf } from '../report/summary.ts';
 import { type ApplyOutcome, applyMigration } from './apply-migration.ts';
-import { computeChangeSet } from './compute.ts';
 import { rollbackCost } from './live-facts.ts';
-import { secretNames } from './rehearsal-config.ts';
-import { labModeOf, rehearsalRoot, type StartedRehearsal, startForPlan } from './rehearsal-control.ts';
-import { stateFolderOf } from './run-folder.ts';
-import { builtEntry, readSettings, type Settings } from './settings.ts';
+import { rehearsalRoot, type StartedRehearsal, startForPlan } from './rehearsal-control.ts';
+import { firstWave, openChecker, openLab, waitForWrites } from './rehearsal-lab.ts';
+import { readSettings, type Settings } from './settings.ts';
 import { noCheckpoints, openWorld, readOnly } from './world.ts';
 import { writeReportFile } from './write-report.ts';
 
@@ -28,8 +26,8 @@ export interface RehearseOptions {
   /** Leave the embedded AWS and its databases running afterwards. */
   readonly keep: boolean;
   readonly report: string | null;
-  /** Step kinds taken out: shows that the checker can fail. */
-  readonly without?: ReadonlySet<string>;
+  /** Steps that do less than they should, by kind: shows that the checker can fail. */
+  readonly variants?: ReadonlyMap<string, StepKind>;
   /** For scenarios: called when the lab runs, before the plan is applied. */
   readonly onReady?: (started: StartedRehearsal, lab: Lab) => void | Promise<void>;
 }
@@ -47,7 +45,6 @@ export interface RehearseOutcome {
 const afterSeconds = 3;
 /** The way back must bring both databases to agree within this time. */
 const agreeSeconds = 30;
-const firstWriteSeconds = 60;
 
 /** The rehearsal's environment and nothing of the user's: a stray profile or endpoint would redirect half of the calls. */
 const enter = (environment: Readonly<Record<string, string>>): Settings => {
@@ -55,112 +52,6 @@ const enter = (environment: Readonly<Record<string, string>>): Settings => {
     if (/^AWS_(PROFILE|SESSION_TOKEN|ENDPOINT_URL.*|DEFAULT_.*)$/.test(name)) delete process.env[name];
   Object.assign(process.env, environment);
   return readSettings(process.env);
-};
-
-const waitForWrites = async (lab: Lab): Promise<void> => {
-  const deadline = Date.now() + firstWriteSeconds * 1000;
-  while ((lab.status().workload?.acknowledged ?? 0) === 0) {
-    if (lab.dead().length > 0 || Date.now() > deadline)
-      throw new Fault({
-        code: 'lab.no-writes',
-        summary: 'The workload of the rehearsal writes nothing.',
-        detail: lab.dead().join(', '),
-        hint: 'Does the rehearsal file name the secret and role that the application uses?',
-      });
-    await new Promise((resolve) => setTimeout(resolve, 50));
-  }
-};
-
-const firstWave = (plan: Plan): Wave => {
-  const wave = plan.waves[0];
-  if (wave) return wave;
-  throw new Fault({
-    code: 'rehearsal.no-wave',
-    summary: 'The plan moves no tables, so there is nothing to rehearse.',
-    exitCode: exitCodes.invalid,
-  });
-};
-
-const openLab = async (started: StartedRehearsal): Promise<Lab> => {
-  const { plan, file, endpoint, stateDir } = started;
-  const wave = firstWave(plan);
-  const named = wave.cutover.repoint.map(secretNames).find((names) => names !== null);
-  const secret = file.application.secret ?? named?.secret;
-  if (secret === undefined)
-    throw new Fault({
-      code: 'rehearsal.no-secret',
-      summary: 'Nothing says from which secret the application reads its database.',
-      hint: 'Name application.secret in the rehearsal file.',
-      exitCode: exitCodes.invalid,
-    });
-  const traffic = plan.traffic[0];
-  return startLab({
-    mode: labModeOf(file, wave.source),
-    entries: { workload: builtEntry('lab/workload.js'), traffic: builtEntry('lab/traffic.js') },
-    folder: join(stateDir, 'lab'),
-    aws: { endpoint: endpoint.url, region: endpoint.region },
-    secret,
-    ...(file.application.batchSecret ? { batchSecret: file.application.batchSecret } : {}),
-    rows: file.rows,
-    writesPerSecond: file.application.writesPerSecond,
-    ...(file.application.clients ? { clients: file.application.clients } : {}),
-    traffic: traffic
-      ? {
-          clock: endpoint.clock,
-          dns: endpoint.dns,
-          name: `${traffic.record.name}.${traffic.record.zone}`,
-          requestsPerSecond: file.requestsPerSecond,
-          addresses: { [traffic.source.id]: traffic.source.value, [traffic.target.id]: traffic.target.value },
-        }
-      : null,
-  });
-};
-
-/** Superuser connections of the checker: its own, never the product's. */
-const checkedDatabase = (started: StartedRehearsal, name: string) => {
-  const database = started.endpoint.databases[name];
-  if (!database)
-    throw new Fault({ code: 'rehearsal.no-database', summary: 'The rehearsal lacks a database.', detail: name });
-  return {
-    connection: {
-      host: database.host,
-      port: database.port,
-      user: database.superuser,
-      password: database.superuserPassword,
-      database: database.dbname,
-    },
-    role: started.file.databases[name]?.owner ?? 'shop_app',
-  };
-};
-
-const openChecker = async (started: StartedRehearsal, settings: Settings) => {
-  const { plan, endpoint } = started;
-  const wave = firstWave(plan);
-  const world = openWorld({ plan, settings, fencing: readOnly, checkpoints: noCheckpoints, announce: () => undefined });
-  try {
-    const { changeSet } = await computeChangeSet(plan, world);
-    const pairs = changeSet ? waveInputs(changeSet, wave.name).pairs : [];
-    const folder = stateFolderOf(plan, settings);
-    return startChecker({
-      mode: labModeOf(started.file, wave.source),
-      wave: wave.name,
-      source: checkedDatabase(started, wave.source),
-      target: checkedDatabase(started, wave.target),
-      pairs,
-      aws: { endpoint: endpoint.url, region: endpoint.region },
-      dns: endpoint.dns,
-      records: plan.traffic.map(({ record, source, target }) => ({
-        zone: record.zone,
-        name: record.name,
-        type: record.type,
-        source: source.id,
-        target: target.id,
-      })),
-      journalFolder: () => join(folder.path, 'runs', '0001', 'journal'),
-    });
-  } finally {
-    await world.close();
-  }
 };
 
 const measuredOf = (report: CheckerReport, requests: { requests: number; failed: number } | null): Measured => ({
@@ -233,7 +124,7 @@ const rehearseOn = async (
     log('The application writes; the plan is applied.');
     await options.onReady?.(started, lab);
     outcome = await applyMigration(
-      { file: options.planFile, until: null, wave: null, ...(options.without ? { without: options.without } : {}) },
+      { file: options.planFile, until: null, wave: null, ...(options.variants ? { variants: options.variants } : {}) },
       settings,
       { host },
     );
