@@ -1,7 +1,7 @@
 /** Named checks over what was observed: the same list at planning, at preflight and right before a cutover. Pure. */
 import type { Diagnostic, Severity } from '../model/diagnostic.ts';
 import type { Plan, Wave } from '../model/plan.ts';
-import { tableKey } from '../model/table.ts';
+import { type TableName, tableKey } from '../model/table.ts';
 import type { ServerFacts, TableFacts } from '../ports/database.ts';
 import { crossingEdges } from '../schema/crossing.ts';
 import { schemaPlanOf } from './convert-schema.ts';
@@ -52,6 +52,9 @@ const waveFacts = ({ observed }: CheckInput): readonly TableFacts[] => {
   const wanted = new Set(observed.pairs.map((pair) => tableKey(pair.source)));
   return observed.sourceTables.filter((table) => wanted.has(tableKey(table.name)));
 };
+
+const isMoving = (observed: WaveObserved, name: TableName): boolean =>
+  observed.pairs.some((pair) => tableKey(pair.source) === tableKey(name));
 
 const accepted = (wave: Wave, edge: string): boolean => wave.accept.some((item) => item.edge === edge);
 
@@ -263,21 +266,32 @@ export const checks: readonly Check[] = [
         }),
   },
   {
+    name: 'table-without-columns',
+    run: ({ wave, observed }) =>
+      observed.sourceModel.tables
+        .map((table) => ({ name: { schema: table.schema, table: table.name }, columns: table.columns }))
+        .filter(({ name, columns }) => columns.length === 0 && isMoving(observed, name))
+        .map(({ name }) =>
+          error(
+            'A table has no columns, which replication cannot carry.',
+            `${tableKey(name)} in wave ${wave.name}.`,
+            `Exclude ${tableKey(name)}.`,
+          ),
+        ),
+  },
+  {
     name: 'inheritance',
     run: ({ wave, observed }) => {
-      const moving = new Set(observed.pairs.map((pair) => tableKey(pair.source)));
       const parents = observed.sourceModel.tables
-        .filter((table) => moving.has(tableKey({ schema: table.schema, table: table.name })))
-        .flatMap((table) => table.inherits.map(tableKey));
-      return [...new Set(parents)]
-        .filter((parent) => moving.has(parent))
-        .map((parent) =>
-          error(
-            'A table is inherited from: reading it reads the rows of its children too.',
-            `${parent} in wave ${wave.name}: replication would load those rows a second time, into the parent.`,
-            `Exclude ${parent} and the tables that inherit from it and move them otherwise, or make it a partitioned table.`,
-          ),
-        );
+        .filter((table) => isMoving(observed, { schema: table.schema, table: table.name }))
+        .flatMap((table) => table.inherits.filter((parent) => isMoving(observed, parent)).map(tableKey));
+      return [...new Set(parents)].map((parent) =>
+        error(
+          'A table is inherited from: reading it reads the rows of its children too.',
+          `${parent} in wave ${wave.name}: replication would load those rows a second time, into the parent.`,
+          `Exclude ${parent} and the tables that inherit from it and move them otherwise, or make it a partitioned table.`,
+        ),
+      );
     },
   },
   {

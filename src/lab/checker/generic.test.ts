@@ -16,7 +16,7 @@ import type { ViolationCode } from './violation.ts';
 
 const schemaSql = `
   create schema "Odd ""one""" authorization shop_app; set role shop_app;
-  create table "Odd ""one"""."T" ("Key" int, part text, "Note" text, primary key ("Key", part));
+  create table "Odd ""one"""."T" ("Key" int, part text, "Note.of ""it""" text, primary key ("Key", part));
   insert into "Odd ""one"""."T" select g, 'p' || g % 3, null from generate_series(1, 40) g;
   create table public_like (id uuid primary key, title varchar(60) not null, code varchar(40) unique, short varchar(5));
   insert into public_like select gen_random_uuid(), 'title', 'c' || g, 'x' from generate_series(1, 40) g;
@@ -74,7 +74,7 @@ describe('a workload on a database that we did not make', () => {
 
   it('reaches odd names, composite keys and partitions, and no table without a key or a free column', async () => {
     const touched = new Set((await readOps([log])).flatMap((op) => op.effects.map((effect) => effect.table)));
-    expect([...touched].sort()).toEqual(['Odd "one".T', 'public.parted', 'public.public_like']);
+    expect([...touched].sort()).toEqual(['"Odd ""one"""."T"', '"public"."parted"', '"public"."public_like"']);
   });
 
   it('has nothing to say when all is there', async () => {
@@ -84,7 +84,7 @@ describe('a workload on a database that we did not make', () => {
   it.each([
     [
       'a ledger row that is gone',
-      "delete from lab.ledger where op_id = (select op_id from lab.ledger where row_table = 'public.parted' limit 1)",
+      `delete from lab.ledger where op_id = (select op_id from lab.ledger where row_table = '"public"."parted"' limit 1)`,
       'write-lost',
     ],
     [

@@ -1,5 +1,5 @@
 /** Holds the diary against the database that writes: nothing acknowledged is missing, nothing happened twice. */
-import type pg from 'pg';
+import pg from 'pg';
 import { type ShopTable, shopKeys } from '../shop/schema.ts';
 import type { Effect, OpRecord } from '../workload/op-log.ts';
 import type { Report } from './violation.ts';
@@ -186,12 +186,6 @@ const lastSets = (ops: readonly OpRecord[]): ReadonlyMap<string, { readonly effe
   return last;
 };
 
-const quoted = (name: string): string =>
-  name
-    .split('.')
-    .map((part) => `"${part.replaceAll('"', '""')}"`)
-    .join('.');
-
 export const proveGenericWrites = async (
   client: pg.Client,
   ops: readonly OpRecord[],
@@ -210,11 +204,11 @@ export const proveGenericWrites = async (
     const { rows: keys } = await client.query<{ name: string }>(
       `select a.attname as name from pg_index i join pg_attribute a on a.attrelid = i.indrelid and a.attnum = any (i.indkey::int2[])
        where i.indrelid = $1::regclass and i.indisprimary order by array_position(i.indkey::int2[], a.attnum)`,
-      [quoted(table)],
+      [table],
     );
-    const key = keys.map(({ name }) => `${quoted(name)}::text`).join(', ');
+    const key = keys.map(({ name }) => `${pg.escapeIdentifier(name)}::text`).join(', ');
     const { rows } = await client.query<string[]>({
-      text: `select ${quoted(column)}, ${key} from ${quoted(table)}`,
+      text: `select ${pg.escapeIdentifier(column)}, ${key} from ${table}`,
       rowMode: 'array',
     });
     const found = new Map<string, string[]>();

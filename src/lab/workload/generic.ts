@@ -26,7 +26,7 @@ interface Row {
 }
 
 export interface GenericTable {
-  /** `schema.table`, for the diary. */
+  /** Schema and table as SQL writes them, quoted: names may hold dots. */
   readonly name: string;
   /** Text column that takes an op id; free of keys, constraints, references and generation. */
   readonly column: string;
@@ -79,7 +79,7 @@ export const discoverTables = async (client: pg.ClientBase): Promise<readonly Ge
     });
     const where = keys.map((key, index) => `${names[index]} = $${index + 2}::text::${key.type}`).join(' and ');
     found.push({
-      name: `${schema}.${table}`,
+      name,
       column,
       updateSql: `update ${name} set ${pg.escapeIdentifier(column)} = $1 where ${where}`,
       rows: sampled.map((values) => ({ key: JSON.stringify(values), values })),
