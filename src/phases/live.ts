@@ -42,6 +42,8 @@ const beatSeconds = 1;
 /** Every how many seconds a lag or load sample is journaled: a curve, not a log. */
 const sampleSeconds = 2;
 
+const firstProofSeconds = 30;
+
 interface Sample {
   readonly at: number;
   readonly lag: number;
@@ -167,6 +169,9 @@ export const createLiveWaves = (options: {
       clock: ports.clock,
       tokens: `parity:${wave.name}:${Math.round(ports.clock.wall.now())}`,
     });
+    const stopping = new AbortController();
+    // Parity begins with what is proven already; the lag is waited for meanwhile. No proof is no fault: it is asked for again.
+    const proving = applied.settle({ seconds: firstProofSeconds, signal: stopping.signal }).catch(() => null);
     const heartbeat = startHeartbeat({
       wave: wave.name,
       direction: 'forward',
@@ -187,6 +192,8 @@ export const createLiveWaves = (options: {
       applied,
       stopBeating: () => heartbeat.stop(),
       stop: async () => {
+        stopping.abort();
+        await proving;
         await heartbeat.stop();
         await tracker.stop();
       },

@@ -10,6 +10,13 @@ export interface Applied {
    * log when it was called; null when the markers did not come through in time.
    */
   settle(waiting: { readonly seconds: number; readonly signal: AbortSignal }): Promise<Position | null>;
+  /** The newest position proven so far, and the wall ms at which it was the end of the log; null before the first proof. */
+  newest(): Proven | null;
+}
+
+export interface Proven {
+  readonly position: Position;
+  readonly askedAt: number;
 }
 
 const pollMs = 50;
@@ -24,6 +31,7 @@ export const createApplied = (options: {
 }): Applied => {
   const { streams, source, target, clock, tokens } = options;
   let count = 0;
+  let newest: Proven | null = null;
 
   const passes = async (deadline: number, signal: AbortSignal): Promise<boolean> => {
     count += 1;
@@ -39,11 +47,16 @@ export const createApplied = (options: {
   return {
     settle: async ({ seconds, signal }) => {
       const deadline = clock.wall.now() + seconds * 1000;
+      const askedAt = clock.wall.now();
       const position = await streams.currentPosition();
       // Batch apply may bring the marker before other tables of its batch. The second is written when the first was
       // seen, so it travels in a later batch, and by then the first one's batch is whole.
       const isApplied = (await passes(deadline, signal)) && (await passes(deadline, signal));
-      return isApplied ? position : null;
+      if (!isApplied) return null;
+      // Two may be under way at once; what was proven once stays proven.
+      if (newest === null || askedAt > newest.askedAt) newest = { position, askedAt };
+      return position;
     },
+    newest: () => newest,
   };
 };

@@ -128,7 +128,7 @@ export const finalParity = async (options: FinalParityOptions): Promise<{ readon
   if (!(await tracker.catchUp({ seconds: Math.max(0, left()), signal })))
     return { report: inconclusive(ledger.tables, 'The change feed did not reach the end of the log in time.') };
   const watermark = createWatermark(live ? options : { ...options, applied: null });
-  await watermark.prove();
+  await watermark.begin();
   const pass = createPass({
     sides,
     clock,

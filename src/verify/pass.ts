@@ -134,8 +134,11 @@ export const createPass = (options: PassOptions): Pass => {
   const narrow = async (doubt: Doubt, table: TableLedger): Promise<void> => {
     const { range } = doubt.chunk;
     for (const part of rangesOf(range, await sides.source.bounds(table.source, sides.sizes.rowsPerPart, range))) {
-      if ((await sumBoth(sides, table, part, signal)).isEqual) continue;
-      for await (const rows of pagesOf(sides, table, part)) {
+      const sums = await sumBoth(sides, table, part, signal);
+      if (sums.isEqual) continue;
+      // A part is nearly always one page; only one that has grown must be read to be cut.
+      const isOnePage = Math.max(sums.source.rows, sums.target.rows) <= sides.sizes.rowsPerPage;
+      for await (const rows of isOnePage ? [part] : pagesOf(sides, table, part)) {
         signal.throwIfAborted();
         const read = (side: Side): ReturnType<SuspectPage['read']> => readPage(sides, side, table, rows);
         await hold(doubt, await suspectPage({ table, place: { kind: 'range', range: rows }, read }));

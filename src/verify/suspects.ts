@@ -57,8 +57,8 @@ const lookMs = 40;
 /** A round without a marker lasts this long at first, and at most that. */
 const firstPauseMs = 50;
 const longestPauseMs = 2000;
-/** With few pages the source is sampled all the time: a row that changes ten times a second is then met in its own past. */
-const fewPages = 8;
+/** Pages looked at at once; each look is one query on one side, then one on the other. */
+const looksInFlight = 2;
 
 const rowsOf = (page: Pick<SuspectPage, 'place'>, found: ReadonlyMap<string, KeyedState>): number =>
   page.place.kind === 'range' ? found.size : [...found.values()].reduce((sum, row) => sum + Number(row.state), 0);
@@ -112,14 +112,28 @@ const look = async (page: SuspectPage, now: () => number): Promise<void> => {
 
 const isOpen = (page: SuspectPage): boolean => page.rows.some((row) => row.outcome === 'suspect');
 
-/** Waits for the markers, or a pause where there are none; with few pages it goes on looking meanwhile. */
+const lookAtAll = async (pages: readonly SuspectPage[], now: () => number): Promise<void> => {
+  const left = pages.filter(isOpen);
+  const worker = async (): Promise<void> => {
+    for (let page = left.shift(); page !== undefined; page = left.shift()) await look(page, now);
+  };
+  await Promise.all(Array.from({ length: looksInFlight }, worker));
+};
+
+/**
+ * Waits for the markers, or a pause where there are none. Meanwhile the source is sampled on: a row that changes ten times a
+ * second is then met in its own past. When no row is left in doubt, nothing is left to wait for.
+ */
 const waitWhileLooking = async (
   pages: readonly SuspectPage[],
   options: ResolveOptions,
   pauseMs: number,
   secondsLeft: number,
 ): Promise<boolean> => {
-  const { clock, signal, applied } = options;
+  const { clock, applied } = options;
+  const now = (): number => clock.wall.now();
+  const decided = new AbortController();
+  const signal = AbortSignal.any([options.signal, decided.signal]);
   let isOver = false;
   const wait =
     applied === null
@@ -130,11 +144,17 @@ const waitWhileLooking = async (
   });
   // A failing look must not leave the wait's own failure unheard.
   waiting.catch(() => undefined);
-  while (!isOver && pages.length <= fewPages && pages.some(isOpen)) {
-    for (const page of pages) await look(page, () => clock.wall.now());
-    if (!isOver) await clock.wall.sleep(lookMs, signal);
+  while (!isOver && pages.some(isOpen)) {
+    const startedAt = now();
+    await lookAtAll(pages, now);
+    // Half of the time is left to others: looking at many pages is work for both databases.
+    if (!isOver) await clock.wall.sleep(Math.max(lookMs, now() - startedAt), options.signal);
   }
-  return waiting;
+  if (pages.some(isOpen)) return waiting;
+  decided.abort();
+  await waiting.catch(() => undefined);
+  options.signal.throwIfAborted();
+  return false;
 };
 
 const keyRecord = (page: SuspectPage, row: SuspectRow): Readonly<Record<string, string>> =>
@@ -170,14 +190,16 @@ const round = async (pages: readonly SuspectPage[], options: ResolveOptions, tim
   const tables = new Map(pages.map((page) => [tableKey(page.table.pair.source), page.table.pair.source]));
   const watches = tracker === null ? null : new Map([...tables].map(([name, table]) => [name, tracker.watch(table)]));
   try {
-    for (const page of pages) {
-      for (const row of open(page)) row.moved = false;
-      await look(page, now);
-      // What `look` saw first is this round's starting point.
-      for (const row of open(page)) row.moved = false;
-    }
+    const stand = (): void => {
+      for (const page of pages) for (const row of open(page)) row.moved = false;
+    };
+    stand();
+    await lookAtAll(pages, now);
+    // What was seen first is this round's starting point.
+    stand();
     const isApplied = await waitWhileLooking(pages, options, timing.pauseMs, timing.secondsLeft);
-    for (const page of pages) await look(page, now);
+    if (!pages.some(isOpen)) return;
+    await lookAtAll(pages, now);
     const isCaughtUp = tracker !== null && (await tracker.catchUp({ seconds: timing.secondsLeft, signal }));
     judgeRound(pages, options, { isApplied, watches: isCaughtUp ? watches : null });
   } finally {

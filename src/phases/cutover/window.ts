@@ -75,6 +75,8 @@ export const recheckStep: StepKind = {
     watchSource(context, wave);
     watchTarget(context, wave);
     const live = await context.live.of(wave, pairs);
+    // Parity will need it; markers travel while everything else is asked.
+    const proving = live.applied.settle({ seconds: 30, signal: context.signal }).catch(() => null);
     const { observed } = await gatherWave(context.plan, wave, context.ports);
     const errors = runChecks({ plan: context.plan, wave, observed }).filter(
       (d) => d.severity === 'error' && d.code !== 'preflight.slots-free',
@@ -97,6 +99,7 @@ export const recheckStep: StepKind = {
         });
       await context.ports.clock.wall.sleep(200, context.signal);
     }
+    await proving;
     await refreshParity(context);
     await blockingTransactions(context);
     await context.capture({ checked: context.token });
