@@ -212,6 +212,7 @@ const applyLocked = async (locked: Locked): Promise<ApplyOutcome> => {
       clockRate: settings.clock.rate,
       endpoints,
       changes: state?.changeSet.changes ?? [],
+      done: state?.steps.filter((step) => step.status === 'done').map((step) => step.change.id) ?? [],
     });
     const runner = createRunner({
       plan,

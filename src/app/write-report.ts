@@ -1,6 +1,7 @@
 /** Use case: a run's report as one HTML file, Markdown or JSON: a fold of its journal, the same after a crash as at the end. */
 import { mkdir, open, rename } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
+import type { JournalRecord } from '../journal/record.ts';
 import type { RunState } from '../journal/run-state.ts';
 import { exitCodes, Fault } from '../model/fault.ts';
 import type { Plan } from '../model/plan.ts';
@@ -43,6 +44,7 @@ export interface ReportInput {
   readonly result: ResultJson | null;
   readonly measured: Measured | null;
   readonly version: string;
+  readonly records?: readonly JournalRecord[];
 }
 
 /** The form follows the file's ending: .html, .md or .json. */
@@ -53,6 +55,8 @@ export const writeReportFile = async (path: string, input: ReportInput): Promise
     result: input.result,
     measured: input.measured,
     rollback: input.rollback,
+    records: input.records,
+    gates: input.plan.gates,
     generatedAt: Date.now(),
     octankVersion: input.version,
   };
@@ -84,7 +88,15 @@ export const reportMigration = async (file: string, out: string, settings: Setti
       measured: null,
       clockRate: state.clockRate,
     });
-    await writeReportFile(out, { plan, state, rollback, result, measured: null, version: settings.version });
+    await writeReportFile(out, {
+      plan,
+      state,
+      rollback,
+      result,
+      measured: null,
+      version: settings.version,
+      records: run.journal.records(),
+    });
   } finally {
     await world.close();
   }
