@@ -168,7 +168,11 @@ export const proveStep: StepKind = {
   },
   observe: async (context) => {
     watchWayBack(context, (await openWave(context)).wave);
-    if (context.captured().since === undefined) return { state: 'absent' };
+    const { since, token } = context.captured();
+    if (since === undefined) return { state: 'absent' };
+    const { target } = await openWave(context);
+    // Captured by a process that died before it wrote the marker: no marker would ever come back.
+    if (!(await target.signals.hasMarker({ direction: 'reverse', token: String(token) }))) return { state: 'absent' };
     const { missing, evidence } = await evidenceOf(context);
     if (missing !== null) return { state: 'in-progress', detail: missing };
     const waiting = await judgeGates(context);

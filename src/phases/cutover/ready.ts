@@ -86,8 +86,11 @@ export const canaryStep: StepKind = {
     const { source, target } = await openWave(context);
     const token = context.captured().token;
     if (typeof token !== 'string') return { state: 'absent' };
-    if (!(await source.signals.hasCanary({ direction: 'reverse', token })))
+    if (!(await source.signals.hasCanary({ direction: 'reverse', token }))) {
+      // Captured by a process that died before it let the canary go: nothing is on its way, and waiting would never end.
+      if (!(await target.signals.hasCanary({ direction: 'reverse', token }))) return { state: 'absent' };
       return { state: 'in-progress', detail: 'the canary is on its way to the source' };
+    }
     if (await target.signals.hasCanary({ direction: 'forward', token })) return { state: 'done', evidence: { token } };
     await source.signals.writeCanary({ direction: 'forward', token });
     return { state: 'in-progress', detail: 'the answer is on its way to the target' };

@@ -37,6 +37,14 @@ export const shopPlan = (...replacements: readonly (readonly [from: string, to: 
   return plan;
 };
 
+/** The same plan with two rungs, for tests that run it hundreds of times. */
+export const shortPlan = (): Plan =>
+  shopPlan(
+    ['      - { share: 5, bake: 10m }\n      - { share: 25, bake: 10m }\n', ''],
+    ['      - { share: 75, bake: 10m }\n', ''],
+    ['    ladder:\n', '    allowLargeStep: true\n    ladder:\n'],
+  );
+
 const shopTable = (name: string) =>
   table(`shop.${name}`, { columns: [column('id', { notNull: true }), column('v', { type: 'text' })] });
 

@@ -39,6 +39,9 @@ interface Task {
   loadedAt: number | null;
   loadUntil: number;
   applied: number;
+  /** Where in the log to go on looking; only a hint. */
+  looked: number;
+  readonly carries: ReadonlyMap<string, TableName>;
   loadedRows: Map<string, number>;
 }
 
@@ -69,20 +72,21 @@ export const fakeReplication = (options: FakeReplicationOptions): FakeReplicatio
     return found;
   };
 
-  const carriedTables = (task: Task): ReadonlyMap<string, TableName> =>
+  const carriedTables = (spec: TaskSpec): ReadonlyMap<string, TableName> =>
     new Map([
-      ...task.spec.tables.map((pair) => [tableKey(pair.source), pair.target] as const),
-      ...task.spec.controlTables.map((table) => [tableKey(table), table] as const),
+      ...spec.tables.map((pair) => [tableKey(pair.source), pair.target] as const),
+      ...spec.controlTables.map((table) => [tableKey(table), table] as const),
     ]);
 
   const carry = (task: Task, upTo: number): void => {
-    const tables = carriedTables(task);
     const to = databaseOf(task.to.secretId);
-    for (const entry of databaseOf(task.from.secretId).log) {
-      if (entry.position <= task.applied) continue;
+    const { log } = databaseOf(task.from.secretId);
+    for (; task.looked < log.length; task.looked += 1) {
+      const entry = log[task.looked];
+      if (!entry || entry.position <= task.applied) continue;
       if (entry.at > upTo) break;
       task.applied = entry.position;
-      const place = tables.get(entry.table);
+      const place = task.carries.get(entry.table);
       if (!place) continue;
       if (entry.change.kind === 'row' && losing.delete(entry.table)) continue;
       to.commit({ at: now(), table: tableKey(place), change: entry.change });
@@ -208,6 +212,8 @@ export const fakeReplication = (options: FakeReplicationOptions): FakeReplicatio
         loadedAt: null,
         loadUntil: 0,
         applied: 0,
+        looked: 0,
+        carries: carriedTables(spec),
         loadedRows: new Map(),
       };
       tasks.set(spec.identifier, task);
@@ -223,6 +229,7 @@ export const fakeReplication = (options: FakeReplicationOptions): FakeReplicatio
           throw invalid(`${end} has no successful connection test`);
       watchOverlap(task);
       task.applied = task.startedAt === null ? await firstPosition(task) : Math.max(0, task.applied - replayed);
+      task.looked = 0;
       task.startedAt ??= now();
       task.status = 'starting';
       task.until = now() + transitionMs;
