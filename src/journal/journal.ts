@@ -22,15 +22,21 @@ interface Loaded {
   readonly head: string;
 }
 
+const untrusted = (detail: string): Fault =>
+  new Fault({
+    code: 'journal.unreadable',
+    summary: 'A journal record cannot be trusted.',
+    detail,
+    hint: 'Restore the state folder from a copy.',
+  });
+
 const fold = (state: RunState | null, record: JournalRecord, head: string): RunState => {
-  if (record.type === 'header') return initialState(record, head);
-  if (state === null)
-    throw new Fault({
-      code: 'journal.unreadable',
-      summary: 'A journal record cannot be trusted.',
-      detail: `Record ${record.number} comes before any header.`,
-      hint: 'Restore the state folder from a copy.',
-    });
+  if (state === null) {
+    if (record.type !== 'header') throw untrusted(`Record ${record.number} comes before any header.`);
+    return initialState(record, head);
+  }
+  // It would make the run forget everything that was done before.
+  if (record.type === 'header') throw untrusted(`Record ${record.number} is a second header.`);
   return applyRecord(state, record, head);
 };
 
@@ -40,13 +46,7 @@ const load = async (store: JournalStore): Promise<Loaded> => {
   let state: RunState | null = null;
   let previous = '';
   for (const [index, number] of numbers.entries()) {
-    if (number !== index + 1)
-      throw new Fault({
-        code: 'journal.unreadable',
-        summary: 'A journal record cannot be trusted.',
-        detail: `Record ${index + 1} is missing in ${store.location}.`,
-        hint: 'Restore the state folder from a copy.',
-      });
+    if (number !== index + 1) throw untrusted(`Record ${index + 1} is missing in ${store.location}.`);
     const text = await store.read(number);
     const record = decodeRecord(text, { number, previous });
     previous = hashOf(text);

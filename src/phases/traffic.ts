@@ -323,7 +323,9 @@ const planRecord = (plan: Plan, spec: TrafficSpec, index: number): readonly Chan
   spec.ladder.flatMap((rung, rungIndex): Change[] => {
     const name = recordName(spec);
     const base = { phase: 'traffic' as const, wave: null, section: `traffic/${name}` };
-    const inputs = { index, rung: rungIndex, sharePercent: rung.sharePercent, unattended: rung.unattended };
+    // Also where only one wave is asked for: a share of the traffic must not meet tables that have not moved.
+    const after = spec.after;
+    const inputs = { index, rung: rungIndex, sharePercent: rung.sharePercent, unattended: rung.unattended, after };
     return [
       {
         ...base,

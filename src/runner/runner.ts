@@ -41,6 +41,8 @@ const record = (fault: Fault): FaultRecord => ({
   effect: fault.effect,
 });
 
+const isJournalFault = (fault: Fault): boolean => fault.code.startsWith('journal.');
+
 const interruptedFault = (): Fault =>
   new Fault({
     code: 'run.interrupted',
@@ -217,6 +219,8 @@ export const createRunner = (options: RunOptions) => {
   };
 
   const fail = async (change: Change, fault: Fault): Promise<never> => {
+    // The journal itself failing leaves nothing to write to: stop at once, what was intended is on disk.
+    if (isJournalFault(fault)) throw fault;
     await journal.append({ type: 'step-failed', stepId: change.id, fault: record(fault) });
     host.notify({
       type: 'step-failed',
@@ -270,8 +274,7 @@ export const createRunner = (options: RunOptions) => {
       evidence = await confirm(change, kind, context);
     } catch (error) {
       const fault = toFault(error);
-      // The journal itself failing leaves nothing to write to: stop at once, the intent is on disk.
-      if (fault.code.startsWith('journal.')) throw fault;
+      if (isJournalFault(fault)) throw fault;
       if (fault.effect !== 'unknown' || fault.exitCode === exitCodes.interrupted) return fail(change, fault);
       evidence = await settleUnknown(change, kind, context, fault).catch((unsettled: unknown) =>
         fail(change, toFault(unsettled, 'none')),
@@ -280,14 +283,24 @@ export const createRunner = (options: RunOptions) => {
     await finish(change, evidence, false, startedAt);
   };
 
+  /** An approval counts once, for the attempt that follows it: a step that failed and a section that was walked back ask again. */
+  const isApproved = (change: Change): boolean => {
+    const records = journal.records();
+    const given = records.findLastIndex(
+      (past) => past.type === 'approved' && past.stepId === change.id && past.approval === change.approval,
+    );
+    const section = new Set(change.section === null ? [] : sectionSteps(change.section).map(({ id }) => id));
+    const spent = records.findLastIndex(
+      (past) =>
+        (past.type === 'step-intended' && past.stepId === change.id) ||
+        (past.type === 'step-undone' && (past.stepId === change.id || section.has(past.stepId))),
+    );
+    return given > spent;
+  };
+
   const approve = async (change: Change): Promise<void> => {
     if (change.approval === null) return;
-    // An approval counts for the attempt it was given to: an unwound section asks again.
-    const unwound = stateOf(change).status === 'undone' || stateOf(change).status === 'undoing';
-    const given = state().approvals.some(
-      (approval) => approval.stepId === change.id && approval.approval === change.approval,
-    );
-    if (given && !unwound && stateOf(change).attempts === 0) return;
+    if (isApproved(change)) return;
     const planned = Array.isArray(change.inputs.approvalLines) ? change.inputs.approvalLines.map(String) : [];
     const asks = async (): Promise<readonly string[]> => (await kindOf(change).asks?.(contextOf(change))) ?? [];
     const measured = await asks().catch((error: unknown) => fail(change, toFault(error, 'none')));
@@ -351,6 +364,7 @@ export const createRunner = (options: RunOptions) => {
           await kindOf(change).undo?.(contextOf(change, to));
         } catch (error) {
           const fault = toFault(error);
+          if (isJournalFault(fault)) throw fault;
           await journal.append({ type: 'undo-failed', stepId: change.id, fault: record(fault) });
           // What is older is undone all the same: a task that does not start again must not keep a fence closed.
           failures.push({ change, fault });
@@ -408,7 +422,7 @@ export const createRunner = (options: RunOptions) => {
     ) ?? null;
 
   const onFault = async (change: Change, fault: Fault): Promise<void> => {
-    if (change.section === null || fault.code.startsWith('journal.') || fault.code === 'lock.lost') return;
+    if (change.section === null || isJournalFault(fault) || fault.code === 'lock.lost') return;
     const phase = phaseOf(change);
     if (fault.code === 'approval.needed') {
       const exposed = sectionSteps(change.section).some(isDone) && change.inputs.unattended !== true;
@@ -430,7 +444,7 @@ export const createRunner = (options: RunOptions) => {
   const finishWith = async (fault: Fault, stepId: string): Promise<RunResult> => {
     const outcome = outcomeOf(fault);
     // A journal that cannot be written has no last word, and a lost lease must not write one.
-    if (!fault.code.startsWith('journal.') && fault.code !== 'lock.lost') {
+    if (!isJournalFault(fault) && fault.code !== 'lock.lost') {
       if (outcome === 'held') {
         await journal.append({ type: 'held', stepId, reason: fault.message, hint: fault.hint });
         host.notify({ type: 'held', stepId, reason: fault.message, hint: fault.hint });
@@ -444,11 +458,28 @@ export const createRunner = (options: RunOptions) => {
     (options.until === null || !comesBefore(options.until, change.phase)) &&
     (options.wave === null || change.wave === null || change.wave === options.wave);
 
+  /** Waves that must be through before this step, and are not: with `--wave`, steps of others were left out. */
+  const waitsFor = (change: Change): readonly string[] => {
+    const { after } = change.inputs;
+    if (!Array.isArray(after)) return [];
+    return after
+      .map(String)
+      .filter((wave) => state().changeSet.changes.some((other) => other.wave === wave && !isDone(other)));
+  };
+
   /** Walks the change set to its end, or to the first thing that stops it. */
   const run = async (): Promise<RunResult> => {
     const changes = state().changeSet.changes.filter(selected);
     const settled = new Set<string>();
+    const waiting = new Set<string>();
     for (const change of changes) {
+      const missing = isDone(change) ? [] : waitsFor(change);
+      if (missing.length > 0) {
+        if (!waiting.has(change.phase))
+          host.notify({ type: 'note', text: `${change.phase} waits: wave ${missing.join(', ')} is not through yet.` });
+        waiting.add(change.phase);
+        continue;
+      }
       try {
         if (change.section !== null && !settled.has(change.section)) {
           settled.add(change.section);

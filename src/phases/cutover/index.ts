@@ -204,7 +204,7 @@ const planWave = (plan: Plan, wave: Wave, observed: WaveObserved | undefined): r
       destructive: planned.destructive ?? false,
       approval: planned.approval ?? null,
       section,
-      inputs: planned.inputs ?? {},
+      inputs: { ...planned.inputs, ...(wave.needs.length > 0 ? { after: wave.needs } : {}) },
     });
   return [
     planStatements('cutover', wave, observed, { part: 'validate', name: 'validate', summary: 'validate foreign keys' }),
