@@ -98,7 +98,7 @@ export const createMigration = (plan: Plan = shopPlan(), options: { readonly clo
   return { plan, world, store: memoryJournal(), checkpoints: memoryCheckpoints() };
 };
 
-const portsOf = ({ plan, world, checkpoints }: Migration): Ports => ({
+export const portsOf = ({ plan, world, checkpoints }: Migration): Ports => ({
   clock: world.clock,
   secrets: { read: async () => '{}' },
   replication: world.replication,
