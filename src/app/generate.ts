@@ -82,7 +82,7 @@ const snapshotOf = ({ name, command }: FoundCommand): object => ({
 });
 
 const flagUsage = ([name, flag]: readonly [string, FlagShape]): string => {
-  const value = flag.type === 'boolean' ? '' : ` ${flag.options?.join('|') ?? flag.helpValue ?? 'VALUE'}`;
+  const value = flag.type === 'boolean' ? '' : ` ${flag.helpValue ?? flag.options?.join('|') ?? 'VALUE'}`;
   const text = `--${name}${value}${flag.multiple ? '...' : ''}`;
   return flag.required ? text : `[${text}]`;
 };
