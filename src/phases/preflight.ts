@@ -15,6 +15,7 @@ import {
   checkTraffic,
 } from './live-checks.ts';
 import type { WaveObserved } from './observed.ts';
+import { checkTail } from './repoint-tail.ts';
 import { checksStepId, encodePairs, rowPairs, stepId, waveNamed } from './wave.ts';
 
 /** All problems of a wave, from facts and from the world around it. */
@@ -31,6 +32,7 @@ export const waveProblems = async (
     checkNumerics(input),
     checkInstance(input),
     checkRepoints(input),
+    checkTail(input),
   ]);
   return [...runChecks(input), ...live.flat()];
 };

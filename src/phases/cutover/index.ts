@@ -8,8 +8,9 @@ import type { WaveObserved } from '../observed.ts';
 import { stepId } from '../wave.ts';
 import { closeFeedStep, proveStep, repointStep, reverseStartStep, unfenceTargetStep } from './open.ts';
 import { canaryStep, reverseRightsStep, reverseSlotsStep } from './ready.ts';
+import { recheckStep } from './recheck.ts';
 import { pointOfNoReturnStep, reversePositionStep, sequencesStep, stopForwardStep } from './turn.ts';
-import { drainStep, fenceStep, finalParityStep, forwardRunningStep, recheckStep } from './window.ts';
+import { drainStep, fenceStep, finalParityStep, forwardRunningStep } from './window.ts';
 
 export const cutoverSection = (wave: string): string => `cutover/${wave}`;
 
@@ -97,7 +98,7 @@ const window = (plan: Plan, wave: Wave, observed: WaveObserved | undefined): rea
     name: 'recheck',
     kind: 'cutover.recheck',
     action: 'read',
-    summary: `everything again: checks, lag, parity not older than ${wave.parity.maxAgeSeconds} s, no long transaction`,
+    summary: `everything again: checks, schema, lag, parity not older than ${wave.parity.maxAgeSeconds} s, no long transaction, downtime predicted within ${wave.cutover.downtimeBudgetSeconds} s`,
     approval: plan.approvals.includes('cutover') || plan.state.backend === 'local' ? 'cutover' : null,
     inputs: { approvalLines: approvalLines(plan, wave, observed) },
   },

@@ -1,23 +1,16 @@
-/** Cutover steps 1 to 4: recheck, fence the source as a lease, drain behind a marker, final parity inside the budget. */
+/** Cutover steps 2 to 4: fence the source as a lease, drain behind a marker, final parity inside the budget. */
 
 import { Fault } from '../../model/fault.ts';
 import type { FenceState } from '../../ports/fence.ts';
 import { finalParity } from '../../verify/final-parity.ts';
-import { lagSamples } from '../cdc.ts';
-import { runChecks } from '../checks.ts';
 import type { StepContext, StepKind } from '../contract.ts';
 import { requireTask, startTask } from '../dms-steps.ts';
 import { assertProbed, fenceStatusOf } from '../fencing.ts';
-import { gatherWave } from '../gather.ts';
-import { watchSource, watchTarget } from '../keep-watch.ts';
 import { differenceFault } from '../verify.ts';
 import { openWave } from '../wave.ts';
 
 /** Seconds of the lease that are kept back for making it permanent; the lease is budget plus this. */
 export const leaseMarginSeconds = 5;
-
-/** A transaction older than this would make the fence wait for it, inside the downtime. */
-const longTransactionSeconds = 5;
 
 const soon = (reason: string, deadlineSeconds: number) => ({
   intervalSeconds: 0.05,
@@ -36,93 +29,6 @@ export const forwardRunningStep: StepKind = {
     return task.status === 'stopped' ? { state: 'absent' } : { state: 'in-progress', detail: task.status };
   },
   perform: async (context) => startTask(context, 'forward'),
-};
-
-const blockingTransactions = async (context: StepContext): Promise<void> => {
-  const { source } = await openWave(context);
-  const long = await source.sessions.longTransactions(longTransactionSeconds);
-  if (long.length === 0) return;
-  throw new Fault({
-    code: 'cutover.long-transaction',
-    summary: 'A transaction is open that the fence would have to wait for.',
-    detail: long
-      .slice(0, 5)
-      .map((b) => `${b.kind} ${b.id} of ${b.role} (${b.application}), open for ${Math.round(b.ageSeconds)} s`)
-      .join('; '),
-    hint: long.some((b) => b.kind === 'prepared')
-      ? 'Commit or roll back the prepared transaction, then apply again.'
-      : 'Wait for it or end it, then apply again.',
-  });
-};
-
-export const recheckStep: StepKind = {
-  kind: 'cutover.recheck',
-  limit: {
-    intervalSeconds: 0.5,
-    deadlineSeconds: 60,
-    timer: 'wall',
-    reason: 'lag may need a moment to fall below its limit',
-  },
-  observe: async (context) => {
-    // Done only for the attempt that is running: whatever was checked before is asked again.
-    const token = context.captured().checked;
-    return typeof token === 'string' && token === context.token
-      ? { state: 'done', evidence: { checked: token } }
-      : { state: 'absent' };
-  },
-  perform: async (context) => {
-    const { wave, pairs } = await openWave(context);
-    watchSource(context, wave);
-    watchTarget(context, wave);
-    const live = await context.live.of(wave, pairs);
-    // Parity will need it; markers travel while everything else is asked.
-    const proving = live.applied.settle({ seconds: 30, signal: context.signal }).catch(() => null);
-    const { observed } = await gatherWave(context.plan, wave, context.ports);
-    const errors = runChecks({ plan: context.plan, wave, observed }).filter(
-      (d) => d.severity === 'error' && d.code !== 'preflight.slots-free',
-    );
-    if (errors.length > 0)
-      throw new Fault({
-        code: errors[0]?.code ?? 'preflight.failed',
-        summary: errors[0]?.summary ?? '',
-        detail: errors.map((e) => e.detail).join('\n'),
-        hint: errors.map((e) => e.hint).join('\n'),
-      });
-    const deadline = context.ports.clock.wall.now() + 60_000;
-    while (!live.steadyLag(lagSamples, wave.cutover.maxLagSeconds)) {
-      if (context.ports.clock.wall.now() > deadline)
-        throw new Fault({
-          code: 'cutover.lag',
-          summary: 'Replication lags too far behind to fence the source.',
-          detail: `Lag ${live.lagSeconds()?.toFixed(1) ?? 'unknown'} s, at most ${wave.cutover.maxLagSeconds} s.`,
-          hint: 'Wait until it has caught up, then apply again.',
-        });
-      await context.ports.clock.wall.sleep(200, context.signal);
-    }
-    await proving;
-    await refreshParity(context);
-    await blockingTransactions(context);
-    await context.capture({ checked: context.token });
-  },
-};
-
-/** Chunks whose last clean check is older than the plan allows are read again before the fence, not under it. */
-const refreshParity = async (context: StepContext): Promise<void> => {
-  const { wave, pairs, source, target } = await openWave(context);
-  const live = await context.live.of(wave, pairs);
-  const { report } = await finalParity({
-    source: source.rows,
-    target: target.rows,
-    pairs,
-    tracker: live.tracker,
-    applied: live.applied,
-    clock: context.ports.clock,
-    live: true,
-    budgetSeconds: null,
-    maxAgeSeconds: wave.parity.maxAgeSeconds,
-    signal: context.signal,
-  });
-  if (report.verdict === 'different') throw differenceFault(report, wave, context.plan.file);
 };
 
 /** The fence as this attempt closed it; anything else is not our fence. */
