@@ -1,6 +1,7 @@
 /** Named checks over what was observed: the same list at planning, at preflight and right before a cutover. Pure. */
 import type { Diagnostic, Severity } from '../model/diagnostic.ts';
 import type { Plan, Wave } from '../model/plan.ts';
+import { quoteTable } from '../model/postgres-quote.ts';
 import { type TableName, tableKey } from '../model/table.ts';
 import type { ServerFacts, TableFacts } from '../ports/database.ts';
 import { crossingEdges } from '../schema/crossing.ts';
@@ -292,6 +293,38 @@ export const checks: readonly Check[] = [
           `Exclude ${parent} and the tables that inherit from it and move them otherwise, or make it a partitioned table.`,
         ),
       );
+    },
+  },
+  {
+    name: 'replica-identity',
+    run: (input) =>
+      waveFacts(input)
+        .filter((table) => table.hasKey && table.replicaIdentity === 'nothing')
+        .map((table) =>
+          error(
+            'A table has a key, but its log does not carry it.',
+            `${tableKey(table.name)} has REPLICA IDENTITY NOTHING: neither replication nor octank's feed sees its UPDATE and DELETE.`,
+            `Run on ${input.wave.source}: ALTER TABLE ${quoteTable(table.name)} REPLICA IDENTITY DEFAULT.`,
+          ),
+        ),
+  },
+  {
+    name: 'exempt-writer',
+    run: ({ wave, observed }) => {
+      const exempt = new Set([observed.source.role.name, observed.replicationRoles.source]);
+      const applications = new Set([
+        ...wave.writers,
+        ...(wave.cutover.appProbe === null ? [] : [wave.cutover.appProbe.as]),
+      ]);
+      return [...applications]
+        .filter((role) => exempt.has(role))
+        .map((role) =>
+          error(
+            'An application writes as a role that the fence lets through.',
+            `${role} on ${wave.source} is what octank or replication connects as, and the plan names it as a writer of wave ${wave.name}.`,
+            'Give octank and replication roles of their own, in the secrets that the plan names.',
+          ),
+        );
     },
   },
   {

@@ -6,7 +6,7 @@ import type { StepContext, StepKind } from '../contract.ts';
 import { requireTask, startTask } from '../dms-steps.ts';
 import { fenceStatusOf } from '../fencing.ts';
 import { openWave, slotName } from '../wave.ts';
-import { leaseMarginSeconds, requireLease } from './window.ts';
+import { budgetLeft, leaseMarginSeconds, requireLease, requireNothingBehindMarker } from './window.ts';
 
 /** Values left free above both sides, so that a number handed out just before the fence and never committed is not met again. */
 const sequenceGap = 1000n;
@@ -133,6 +133,7 @@ export const pointOfNoReturnStep: StepKind = {
   perform: async (context) => {
     const { wave, source } = await openWave(context);
     const fence = await requireLease(context);
+    await requireNothingBehindMarker(context, budgetLeft(fence));
     await source.fence.makePermanent({ wave: wave.name, epoch: fence.epoch, marginSeconds: leaseMarginSeconds });
   },
   // Reached only while the target is still fenced: nothing was written there, so the source may simply open again.

@@ -7,7 +7,7 @@ import type { StepContext, StepKind } from '../contract.ts';
 import { requireTask, startTask } from '../dms-steps.ts';
 import { assertProbed, fenceStatusOf } from '../fencing.ts';
 import { differenceFault } from '../verify.ts';
-import { openWave } from '../wave.ts';
+import { openWave, stepId } from '../wave.ts';
 
 /** Seconds of the lease that are kept back for making it permanent; the lease is budget plus this. */
 export const leaseMarginSeconds = 5;
@@ -95,6 +95,31 @@ export const fenceStep: StepKind = {
   },
 };
 
+const behindMarker = (rows: number): Fault =>
+  new Fault({
+    code: 'cutover.write-behind-marker',
+    summary: 'Rows were written behind the closed fence.',
+    detail: `${rows} row changes follow the marker in the change feed.`,
+    hint: "The fence was lifted again. Only octank's and replication's own roles can write through it: find who works as one of them, then apply again.",
+  });
+
+/** Asked once more at the last moment at which it costs nothing: what comes after the marker would be on the source alone. */
+export const requireNothingBehindMarker = async (context: StepContext, seconds: number): Promise<void> => {
+  const { wave, pairs } = await openWave(context);
+  const live = await context.live.of(wave, pairs);
+  const token = context.evidence(stepId('cutover', wave.name, 'drain'))?.token;
+  if (typeof token !== 'string') return;
+  const isRead = await live.tracker.catchUp({ seconds: Math.max(0, seconds), signal: context.signal });
+  const after = isRead ? live.tracker.rowsAfterMarker(token) : null;
+  if (after === 0) return;
+  if (after !== null) throw behindMarker(after);
+  throw new Fault({
+    code: 'cutover.budget',
+    summary: 'The change feed did not reach the end of the log inside the budget.',
+    hint: 'The fence was lifted again; apply again.',
+  });
+};
+
 export const drainStep: StepKind = {
   kind: 'cutover.drain',
   limit: soon('the marker passes through replication', 600),
@@ -116,13 +141,7 @@ export const drainStep: StepKind = {
     const after = live.tracker.rowsAfterMarker(token);
     // Seen on the target is necessary; that nothing followed it is what the feed alone can tell.
     if (after === null) return { state: 'in-progress', detail: 'the change feed has not passed the marker yet' };
-    if (after > 0)
-      throw new Fault({
-        code: 'cutover.write-behind-marker',
-        summary: 'Rows were written behind the closed fence.',
-        detail: `${after} row changes follow the marker in the change feed.`,
-        hint: 'The fence was lifted again. Find who wrote (octank migrate status), then apply again.',
-      });
+    if (after > 0) throw behindMarker(after);
     return { state: 'done', evidence: { token, epoch: fence.epoch } };
   },
   perform: async (context) => {
