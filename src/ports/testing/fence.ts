@@ -8,6 +8,8 @@ export interface FakeFence extends FencePort {
   state(): FenceState;
   /** Octank has closed it at least once. */
   wasClosed(): boolean;
+  /** The lease is over at once, as for a process that was paused until then. */
+  expire(): void;
   /** Older transactions that keep it from being closed for good. */
   block(blockers: readonly Blocker[]): void;
 }
@@ -38,6 +40,9 @@ export const fakeFence = (now: () => number): FakeFence => {
     refuses,
     state,
     wasClosed: () => epoch > 0,
+    expire: () => {
+      if (mode.kind === 'leased') mode = { kind: 'open' };
+    },
     block: (blockers) => {
       blocking = blockers;
     },

@@ -35,8 +35,8 @@ export const worldHealth = (options: {
 
   return {
     fail: (...gates) => {
+      if (failing.length === 0) failingSince = options.clock.now();
       failing = gates;
-      failingSince = options.clock.now();
     },
     silence: (silent) => {
       isSilent = silent;
