@@ -6,7 +6,7 @@ import { prepareSource } from '../lab/index.ts';
 import { exitCodes, Fault } from '../model/fault.ts';
 import type { Plan } from '../model/plan.ts';
 import type { RehearsalEndpoint } from '../rehearsal/config.ts';
-import { rehearsalStatus, startRehearsal, stopRehearsal } from '../rehearsal/lifecycle.ts';
+import { lastEndpoint, rehearsalStatus, startRehearsal, stopRehearsal } from '../rehearsal/lifecycle.ts';
 import { openPlan, requirePlan } from './open-plan.ts';
 import { rehearsalConfigFor, rehearsalEnvironment } from './rehearsal-config.ts';
 import { type RehearsalFile, readRehearsalFile } from './rehearsal-file.ts';
@@ -76,9 +76,14 @@ export const startForPlan = async (options: StartOptions): Promise<StartedRehear
     await stopRehearsal(stateDir);
     await rm(stateDir, { recursive: true, force: true });
   }
-  const clock = { rate: options.rate ?? file.clock.rate, originMs: Date.now() };
+  // Where it ran before it goes on: time must not jump back, and whoever was given its address still has it.
+  const earlier = await lastEndpoint(stateDir);
+  const clock = earlier?.clock ?? { rate: options.rate ?? file.clock.rate, originMs: Date.now() };
   const endpoint = await startRehearsal({
-    config: rehearsalConfigFor({ plan, file, stateDir, clock }),
+    config: {
+      ...rehearsalConfigFor({ plan, file, stateDir, clock }),
+      ...(earlier ? { port: Number(new URL(earlier.url).port), dnsPort: earlier.dns.port } : {}),
+    },
     entry: builtEntry('rehearsal/main.js'),
     log: options.log,
   });

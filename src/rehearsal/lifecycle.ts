@@ -29,7 +29,8 @@ const stopSeconds = 60;
 
 export const logFile = (stateDir: string): string => join(stateDir, 'rehearsal.log');
 
-const readEndpoint = async (stateDir: string): Promise<RehearsalEndpoint | undefined> => {
+/** As it was last, whether it runs or not. */
+export const lastEndpoint = async (stateDir: string): Promise<RehearsalEndpoint | undefined> => {
   const text = await readFile(endpointFile(stateDir), 'utf8').catch(() => '');
   return text === '' ? undefined : (JSON.parse(text) as RehearsalEndpoint);
 };
@@ -47,7 +48,7 @@ const answers = async (endpoint: RehearsalEndpoint): Promise<boolean> => {
 export const rehearsalStatus = async (stateDir: string): Promise<RehearsalStatus> => {
   const owner = await ownerOf(stateDir);
   if (!owner) return { state: 'stopped' };
-  const endpoint = await readEndpoint(stateDir);
+  const endpoint = await lastEndpoint(stateDir);
   // The file may be the last run's: only the one that lives now counts.
   if (endpoint?.pid === owner.pid && (await answers(endpoint))) return { state: 'running', endpoint };
   return { state: 'starting', pid: owner.pid };
