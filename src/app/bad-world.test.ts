@@ -2,17 +2,21 @@
 import { existsSync } from 'node:fs';
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { jsonLines } from '../testing/cli.ts';
 import { schemaProblems } from '../testing/json-schemas.ts';
 import { testPostgres } from '../testing/postgres.ts';
 import { replaced, type TestMigration, testMigration } from '../testing/rehearsal.ts';
 
+/** For one test and for the start, on a machine that has other things to do as well. */
+const patientMs = 120_000;
+vi.setConfig({ testTimeout: patientMs });
+
 let migration: TestMigration;
 
 beforeAll(async () => {
   migration = await testMigration({ rows: 300, rate: 600 });
-});
+}, patientMs);
 afterAll(() => migration.stop());
 
 const source = (sql: string) => migration.query('source', sql);

@@ -35,7 +35,8 @@ export const holdLease = async (
     release: async () => {
       clearInterval(timer);
       lease.lost.removeEventListener('abort', lost);
-      await lease.release();
+      // A full disk refuses this too. It must not hide how the run ended; a lease whose process is gone is taken over.
+      await lease.release().catch(() => undefined);
     },
   };
 };
