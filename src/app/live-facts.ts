@@ -1,12 +1,10 @@
 /** What status and the last lines ask of the world beside the journal: live weights, and how far the way back has come. */
 import type { RunState } from '../journal/run-state.ts';
 import { Fault } from '../model/fault.ts';
-import type { Plan, Wave } from '../model/plan.ts';
-import type { TableName } from '../model/table.ts';
-import { taskName } from '../phases/dms-steps.ts';
-import { waveInputs } from '../phases/wave.ts';
+import type { Plan } from '../model/plan.ts';
 import type { RollbackCost, StatusJson } from '../report/json-types.ts';
 import { type ReverseFacts, rollbackCostOf, shareOf, writerOf } from '../report/run-facts.ts';
+import { measureWayBack } from './way-back.ts';
 import type { World } from './world.ts';
 
 /** Reads what can be read: a status that fails because one thing is down would hide all the others. */
@@ -35,41 +33,6 @@ export const readWeights = (world: World, plan: Plan): Promise<StatusJson['weigh
     return Object.fromEntries(entries);
   });
 
-const tablesOf = (state: RunState, wave: string): readonly TableName[] =>
-  waveInputs(state.changeSet, wave).pairs.map((pair) => pair.target);
-
-/** Rows that the target holds and the reverse slot has not confirmed: the slot's distance from the log's end, in rows of the wave. */
-const reverseOf = async (world: World, plan: Plan, wave: Wave, state: RunState): Promise<ReverseFacts | null> =>
-  orNull(async () => {
-    const task = await world.ports.replication.findTask(taskName(plan, wave, 'reverse'));
-    const [source, target] = await Promise.all([world.ports.database(wave.source), world.ports.database(wave.target)]);
-    const tailSeconds = await source.signals.heartbeatAge('reverse');
-    const [onTarget, onSource] = await Promise.all([
-      countRows(target, tablesOf(state, wave.name)),
-      countRows(
-        source,
-        waveInputs(state.changeSet, wave.name).pairs.map((pair) => pair.source),
-      ),
-    ]);
-    return {
-      running: task?.status === 'running',
-      tailSeconds,
-      rowsAtRisk: task?.status === 'running' ? Math.abs(onTarget - onSource) : null,
-    };
-  });
-
-const countRows = async (
-  database: Awaited<ReturnType<World['ports']['database']>>,
-  tables: readonly TableName[],
-): Promise<number> => {
-  let rows = 0;
-  for (const table of tables) {
-    const { columns, key } = await database.rows.columns(table);
-    rows += (await database.rows.sum({ table, columns, key }, { from: null, to: null })).rows;
-  }
-  return rows;
-};
-
 export const rollbackCost = async (world: World | null, plan: Plan, state: RunState | null): Promise<RollbackCost> => {
   if (state === null)
     return {
@@ -81,14 +44,16 @@ export const rollbackCost = async (world: World | null, plan: Plan, state: RunSt
     };
   const moved = plan.waves.filter((wave) => writerOf(state, wave.name) === 'target');
   const reverse: (ReverseFacts | null)[] = [];
-  if (world) for (const wave of moved) reverse.push(await reverseOf(world, plan, wave, state));
+  if (world) for (const wave of moved) reverse.push(await orNull(() => measureWayBack(world.ports, plan, wave, state)));
   const known = reverse.filter((facts): facts is ReverseFacts => facts !== null);
   const combined: ReverseFacts | null =
     known.length === 0 || known.length < moved.length
       ? null
       : {
           running: known.every((facts) => facts.running),
-          tailSeconds: Math.max(0, ...known.map((facts) => facts.tailSeconds ?? 0)),
+          tailSeconds: known.some((facts) => facts.tailSeconds === null)
+            ? null
+            : Math.max(0, ...known.map((facts) => facts.tailSeconds ?? 0)),
           rowsAtRisk: known.some((facts) => facts.rowsAtRisk === null)
             ? null
             : known.reduce((sum, facts) => sum + (facts.rowsAtRisk ?? 0), 0),
