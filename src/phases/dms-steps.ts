@@ -268,10 +268,20 @@ const requireTargetFenced = async (context: StepContext): Promise<void> => {
   });
 };
 
+/**
+ * AWS knows no fencing number. A transaction that is refused to an octank that was overtaken comes right before the call, so that
+ * one that slept through its lease does not start or stop a task that another has taken over.
+ */
+export const requireOurs = async (context: StepContext, stream: Stream): Promise<void> => {
+  const { source, target } = await openWave(context);
+  await (stream === 'forward' ? source : target).signals.beat(stream === 'forward' ? 'forward' : 'reverse');
+};
+
 export const startTask = async (context: StepContext, stream: Stream): Promise<void> => {
   const task = await requireTask(context, stream);
   if (task.status === 'running' || task.status === 'starting') return;
   if (stream === 'forward') await requireTargetFenced(context);
+  await requireOurs(context, stream);
   const isFirst = task.startedAt === null;
   // AWS refuses start-replication for a second run and resume-processing for a first one.
   await context.ports.replication.startTask({

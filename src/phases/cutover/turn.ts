@@ -3,7 +3,7 @@ import { Fault } from '../../model/fault.ts';
 import { tableKey } from '../../model/table.ts';
 import type { SequenceState } from '../../ports/signals.ts';
 import type { StepContext, StepKind } from '../contract.ts';
-import { requireTask, startTask } from '../dms-steps.ts';
+import { requireOurs, requireTask, startTask } from '../dms-steps.ts';
 import { fenceStatusOf } from '../fencing.ts';
 import { openWave, slotName } from '../wave.ts';
 import { budgetLeft, leaseMarginSeconds, requireLease, requireNothingBehindMarker } from './window.ts';
@@ -23,6 +23,7 @@ export const stopForwardStep: StepKind = {
   perform: async (context) => {
     await requireLease(context);
     const { wave, pairs } = await openWave(context);
+    await requireOurs(context, 'forward');
     await context.ports.replication.requestStop((await requireTask(context, 'forward')).arn);
     // Not waited for: nobody can write meanwhile.
     void (await context.live.of(wave, pairs)).stopBeating();
