@@ -31,7 +31,7 @@ const catalogSql = `
 select n.nspname as schema, c.relname as table, c.relkind as kind,
   (select coalesce(json_agg(json_build_object(
       'name', a.attname, 'type', format_type(a.atttypid, a.atttypmod), 'castType', format_type(coalesce(nullif(t.typbasetype, 0), a.atttypid), -1),
-      'viaText', t.typcategory = 'A' or t.typtype = 'd' or t.typtype = 'p' or t.typarray = 0,
+      'viaText', t.typcategory = 'A' or t.typtype in ('c', 'd', 'p') or t.typarray = 0,
       'isLob', t.typcategory = 'A' or t.typname in ('text', 'bytea', 'json', 'jsonb', 'xml', 'hstore', 'citext', 'tsvector') or (t.typname = 'varchar' and a.atttypmod = -1),
       'isBareNumeric', t.typname = 'numeric' and a.atttypmod = -1,
       'binarySafe', (t.typtype = 'b' and t.typnamespace = 'pg_catalog'::regnamespace and t.typname !~ '^_?reg' and t.typname not in ('aclitem', '_aclitem', 'xml', '_xml')) or t.typtype = 'e',
