@@ -1,6 +1,6 @@
 /** Use case: the embedded AWS as a long-running endpoint: start, stop, status, and the environment that points at it. */
 
-import { rm } from 'node:fs/promises';
+import { access, rm, writeFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { prepareSource } from '../lab/index.ts';
 import { exitCodes, Fault } from '../model/fault.ts';
@@ -66,12 +66,17 @@ const seed = async (started: StartedRehearsal, log: (line: string) => void): Pro
   }
 };
 
+const isThere = (path: string): Promise<boolean> =>
+  access(path).then(
+    () => true,
+    () => false,
+  );
+
 export const startForPlan = async (options: StartOptions): Promise<StartedRehearsal> => {
   const plan = requirePlan(await openPlan(options.planFile));
   const given = await readRehearsalFile(options.planFile);
   const file: RehearsalFile = { ...given, rows: options.rows ?? given.rows };
   const stateDir = stateDirOf(options.root, plan);
-  const before = await rehearsalStatus(stateDir);
   if (options.fresh) {
     await stopRehearsal(stateDir);
     await rm(stateDir, { recursive: true, force: true });
@@ -99,7 +104,12 @@ export const startForPlan = async (options: StartOptions): Promise<StartedRehear
       stateDir,
     }),
   };
-  if (options.fresh || before.state === 'stopped') await seed(started, options.log);
+  // Databases are kept over restarts, and so are their rows.
+  const marker = join(stateDir, 'seeded');
+  if (!(await isThere(marker))) {
+    await seed(started, options.log);
+    await writeFile(marker, '');
+  }
   return started;
 };
 
