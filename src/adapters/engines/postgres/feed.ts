@@ -20,6 +20,8 @@ const lowWater = 2_000;
 /** Asks the server how far it has read: an idle source still makes progress, and a drain is seen at once. */
 const statusMs = 100;
 const releaseMs = 10_000;
+/** After this the reader is not one that is just going: it was stopped (SIGSTOP, a frozen machine), and keeps the slot until wal_sender_timeout. */
+const evictMs = 2_000;
 /** How long a stream may take to end by itself before its connection is cut. */
 const goodbyeMs = 2_000;
 
@@ -156,6 +158,17 @@ interface FeedOptions {
   readonly publications: readonly string[];
 }
 
+/** Refused to whoever does not hold the newest fencing number: an overtaken or reading octank ends nobody. */
+const evictReader = (connections: Connections, slot: string): Promise<unknown> =>
+  connections
+    .effect((tx) =>
+      tx.query(
+        'SELECT pg_terminate_backend(active_pid) FROM pg_replication_slots WHERE slot_name = $1 AND active_pid IS NOT NULL',
+        [slot],
+      ),
+    )
+    .catch(() => undefined);
+
 /** A reader that died a moment ago may still hold the slot. Faults: `feed.missing`, `feed.broken`. */
 const start = async (
   connections: Connections,
@@ -163,6 +176,7 @@ const start = async (
   read: (chunk: Buffer) => void,
 ): Promise<Stream> => {
   const deadline = Date.now() + releaseMs;
+  const evictAt = Date.now() + evictMs;
   const names = publications.map(quoteIdent).join(',');
   for (;;) {
     const client = await connect(connections);
@@ -190,6 +204,7 @@ const start = async (
       });
     if (sqlState(failure) !== '55006' || Date.now() > deadline)
       throw broken(slot, driverError(failure).message, failure);
+    if (Date.now() > evictAt) await evictReader(connections, slot);
     await new Promise((resolve) => setTimeout(resolve, statusMs));
   }
 };

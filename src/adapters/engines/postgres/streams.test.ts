@@ -235,6 +235,28 @@ describe.each(roleKinds)('streams opened by octank as %s', (kind) => {
     expect(compare('1/00000010', '1/10')).toBe(0);
   });
 
+  it('a reader that froze gives the feed up to the octank that overtook it', async () => {
+    const [older, newer] = [
+      await shop.octank(kind, { lineage: kind, number: 1 }),
+      await shop.octank(kind, { lineage: kind, number: 2 }),
+    ];
+    await older.streams.createFeed({ wave, tables: shopTables });
+    const frozen = await older.streams.openFeed({ wave });
+    feeds.push(frozen);
+    const end = (async () => {
+      for await (const event of frozen.events) void event;
+    })().catch((error: unknown) => error);
+    const feed = await newer.streams.openFeed({ wave });
+    feeds.push(feed);
+    expect(await end).toMatchObject({ code: 'feed.broken' });
+    // Which is also what keeps it from ending the other's reader in turn.
+    await expect(older.signals.beat('forward')).rejects.toMatchObject({ code: 'fencing.stale' });
+    await newer.signals.writeMarker({ direction: 'forward', token: `${kind} overtaken` });
+    await untilMarker(feed, `${kind} overtaken`);
+    await feed.close();
+    await newer.streams.dropFeed(wave);
+  }, 30_000);
+
   it('drops its feed while a reader has only just gone, and knows that it is gone', async () => {
     expect(await database.streams.feedExists(wave)).toBe(true);
     const feed = await openFeed();
