@@ -88,6 +88,19 @@ describe.each(roleKinds)('database opened by octank as %s', (kind) => {
     await app.query('DROP TABLE shop.blob');
   });
 
+  it('measures digits after the point where no precision was declared', async () => {
+    await app.query(
+      "CREATE DOMAIN shop.amount AS numeric; CREATE TABLE shop.bare (id numeric PRIMARY KEY, fixed numeric(20,9), owed shop.amount, twice numeric GENERATED ALWAYS AS (id * 2) STORED, empty numeric); INSERT INTO shop.bare VALUES (1.5, 0.123456789, 'NaN'), (2, 1, 0.1234567)",
+    );
+    const scales = await database.numericScales([{ schema: 'shop', table: 'bare' }]);
+    expect(scales.map((s) => [s.column, s.maxScale])).toEqual([
+      ['id', 1],
+      ['owed', 7],
+      ['empty', 0],
+    ]);
+    await app.query('DROP TABLE shop.bare; DROP DOMAIN shop.amount');
+  });
+
   it('names who may write, seen or not, and who is only connected', async () => {
     const batch = await shop.client('shop_batch', 'batch');
     const reader = await shop.client('shop_reader', 'reader');
