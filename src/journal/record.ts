@@ -39,7 +39,8 @@ export type RecordBody =
   | { readonly type: 'step-done'; readonly stepId: string; readonly evidence: JsonObject; readonly skipped: boolean }
   | { readonly type: 'step-failed'; readonly stepId: string; readonly fault: FaultRecord }
   | { readonly type: 'step-unknown'; readonly stepId: string; readonly fault: FaultRecord }
-  | { readonly type: 'undo-intended'; readonly stepId: string; readonly reason: string }
+  /** `to`: the step of the section that stays done; absent or null when all of it goes. A way back that was cut short is completed to there. */
+  | { readonly type: 'undo-intended'; readonly stepId: string; readonly reason: string; readonly to?: string | null }
   | { readonly type: 'step-undone'; readonly stepId: string }
   | { readonly type: 'undo-failed'; readonly stepId: string; readonly fault: FaultRecord }
   | { readonly type: 'approved'; readonly stepId: string; readonly approval: string; readonly by: string }

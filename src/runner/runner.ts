@@ -1,6 +1,6 @@
 /** The only loop of the product: observe, intend, perform, confirm; resume and unwind are the same steps walked again. */
 import type { Journal } from '../journal/journal.ts';
-import type { FaultRecord, RunOutcome } from '../journal/record.ts';
+import type { FaultRecord, JournalRecord, RunOutcome } from '../journal/record.ts';
 import { type RunState, type StepState, stepState } from '../journal/run-state.ts';
 import type { Change } from '../model/change.ts';
 import { type ExitCode, exitCodes, Fault, toFault } from '../model/fault.ts';
@@ -40,6 +40,10 @@ const record = (fault: Fault): FaultRecord => ({
   hint: fault.hint,
   effect: fault.effect,
 });
+
+/** Records that say that a step went forward or back. */
+const isMove = (type: JournalRecord['type']): boolean =>
+  type.startsWith('undo-') || (type.startsWith('step-') && type !== 'step-unknown');
 
 const isJournalFault = (fault: Fault): boolean => fault.code.startsWith('journal.');
 
@@ -359,7 +363,7 @@ export const createRunner = (options: RunOptions) => {
       for (const change of steps.slice(from).reverse()) {
         const { status } = stateOf(change);
         if (status === 'pending' || status === 'undone') continue;
-        await journal.append({ type: 'undo-intended', stepId: change.id, reason });
+        await journal.append({ type: 'undo-intended', stepId: change.id, reason, to: to?.id ?? null });
         try {
           await kindOf(change).undo?.(contextOf(change, to));
         } catch (error) {
@@ -390,6 +394,22 @@ export const createRunner = (options: RunOptions) => {
 
   const isDone = (change: Change): boolean => stateOf(change).status === 'done';
 
+  /**
+   * A way back that was cut short, with the step it leads to: the last thing that moved in the section was undone, and
+   * something newer than that step is not. One undo may have moved all of it, so no step need be in the middle of its own.
+   */
+  const openWayBack = (section: string): { readonly to: Change | null } | undefined => {
+    const steps = sectionSteps(section);
+    const ids = new Set(steps.map(({ id }) => id));
+    const moves = journal.records().filter((past) => 'stepId' in past && ids.has(past.stepId) && isMove(past.type));
+    const intent = moves.findLast((past) => past.type === 'undo-intended');
+    const isLast = ['undo-intended', 'undo-failed', 'step-undone'].includes(moves.at(-1)?.type ?? '');
+    if (!isLast || intent?.type !== 'undo-intended') return undefined;
+    const to = steps.find(({ id }) => id === intent.to) ?? null;
+    const open = steps.slice(to === null ? 0 : steps.indexOf(to) + 1).map((change) => stateOf(change).status);
+    return open.every((status) => status === 'pending' || status === 'undone') ? undefined : { to };
+  };
+
   /** A section that another process left half-done: past its last step it goes on, before it it is walked back first. */
   const settleSection = async (section: string): Promise<void> => {
     const steps = sectionSteps(section);
@@ -398,9 +418,9 @@ export const createRunner = (options: RunOptions) => {
     if (!touched || last === undefined || isDone(last)) return;
     const phase = phaseOf(last);
     if (phase.onResume === 'continue') {
-      // A walk back that was cut short is completed before anything moves forward again.
-      if (steps.some((change) => stateOf(change).status === 'undoing'))
-        await unwind(section, 'completing an earlier way back');
+      // Before anything moves forward again: weights that are back already must not climb past rungs that still count as done.
+      const open = openWayBack(section);
+      if (open) await unwind(section, 'completing an earlier way back', open.to);
       return;
     }
     const lastStatus = stateOf(last).status;

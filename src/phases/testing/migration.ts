@@ -92,6 +92,7 @@ export const createMigration = (plan: Plan = shopPlan(), options: { readonly clo
     targetModel: emptyTarget,
     roles: wave.writers,
     records: plan.traffic.flatMap(pairOf),
+    rungs: plan.traffic[0]?.ladder.map((rung) => rung.sharePercent) ?? [],
     targetRequests: plan.traffic[0]?.measure?.target ?? null,
     seedRows: 12,
   });

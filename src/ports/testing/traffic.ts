@@ -18,6 +18,8 @@ const textOf = (records: readonly WeightedRecord[]): string =>
 export const fakeTraffic = (options: {
   readonly clock: Clock;
   readonly records: readonly WeightedRecord[];
+  /** Shares of the ladder, ascending: upwards, none may be skipped. */
+  readonly rungs: readonly number[];
   readonly violated: (what: string) => void;
 }): FakeTraffic => {
   const { clock } = options;
@@ -25,6 +27,16 @@ export const fakeTraffic = (options: {
   const changes: number[] = [];
   const isNamed = (record: WeightedRecord, of: { zone: string; name: string }): boolean =>
     record.zone === of.zone && (record.name === of.name || record.name === `${of.name}.${of.zone}`);
+
+  const shareOf = (records: readonly WeightedRecord[]): number => {
+    const total = records.reduce((sum, record) => sum + (record.weight ?? 0), 0);
+    return total === 0 ? 50 : Math.round((100 * (records[1]?.weight ?? 0)) / total);
+  };
+
+  const watch = (from: number, to: number): void => {
+    const next = options.rungs.find((rung) => rung > from);
+    if (to > from && to !== next) options.violated(`the share went from ${from} % to ${to} %`);
+  };
 
   return {
     records: () => live,
@@ -38,6 +50,7 @@ export const fakeTraffic = (options: {
       if (rest.length !== live.length - expected.length)
         throw new Fault({ code: 'route53.moved', summary: 'The live records are not the expected ones.' });
       if (wanted.every((record) => record.weight === 0)) options.violated('all weights of a name are 0');
+      watch(shareOf(live), shareOf(wanted));
       live = [...rest, ...wanted];
       changes.push(clock.now());
       return { changeId: String(changes.length) };

@@ -20,6 +20,7 @@ export interface FakeWorldOptions {
   readonly targetModel: SchemaModel;
   readonly roles: readonly string[];
   readonly records: readonly WeightedRecord[];
+  readonly rungs: readonly number[];
   readonly targetRequests: RequestMetric | null;
   readonly seedRows: number;
 }
@@ -70,7 +71,7 @@ export const createWorld = (options: FakeWorldOptions): FakeWorld => {
     });
   const source = open('source');
   const target = open('target');
-  const traffic = fakeTraffic({ clock, records: options.records, violated: report });
+  const traffic = fakeTraffic({ clock, records: options.records, rungs: options.rungs, violated: report });
   const replication = fakeReplication({
     now,
     databaseOf: (secretId) => (secretId === options.source.secretId ? source : target),
