@@ -65,6 +65,11 @@ describe('before the fence', () => {
     expect(seen.detail).toContain('shop.voucher is new');
   });
 
+  it('a target that somebody opened is not cut over to', async () => {
+    const seen = await stopped((world) => void world.target.fence.open('shop'));
+    expect([seen.code, seen.fence]).toEqual(['fence.target-open', 0]);
+  });
+
   it('a downtime that does not fit its budget fences nothing and asks nobody', async () => {
     const seen = await stopped((world) => withTail(world, wave.cutover.downtimeBudgetSeconds - 0.5));
     expect([seen.code, seen.fence]).toEqual(['cutover.over-budget', 0]);

@@ -6,6 +6,7 @@ import { lagSamples } from '../cdc.ts';
 import { runChecks } from '../checks.ts';
 import type { StepContext, StepKind } from '../contract.ts';
 import { schemaPlanOf, statementsOf } from '../convert-schema.ts';
+import { fenceStatusOf } from '../fencing.ts';
 import { gatherWave } from '../gather.ts';
 import { watchSource, watchTarget } from '../keep-watch.ts';
 import type { LiveWave } from '../live.ts';
@@ -13,7 +14,7 @@ import { checkInstance, checkLobs, checkRepoints } from '../live-checks.ts';
 import type { WaveObserved } from '../observed.ts';
 import { checkTail } from '../repoint-tail.ts';
 import { differenceFault } from '../verify.ts';
-import { note, openWave } from '../wave.ts';
+import { note, openWave, tableList } from '../wave.ts';
 import { measureDowntime, type Prediction, predictionText, requireWithinBudget } from './downtime.ts';
 
 /** A transaction older than this would make the fence wait for it, inside the downtime. */
@@ -101,6 +102,23 @@ export const requireSameSchema = async (context: StepContext, observed: WaveObse
   });
 };
 
+/** Closed since the schema was made; whoever opened it may have written what replication never carried. */
+const requireTargetClosed = async (context: StepContext): Promise<void> => {
+  const { wave, target, targetTables } = await openWave(context);
+  const { fence, unguarded } = await fenceStatusOf(target, wave, targetTables);
+  if (fence.state === 'permanent' && unguarded.length === 0) return;
+  throw new Fault({
+    code: 'fence.target-open',
+    summary: 'The target could have been written by others than replication.',
+    detail:
+      fence.state === 'permanent'
+        ? `Without their trigger on ${wave.target}: ${tableList(unguarded)}.`
+        : `Its fence on ${wave.target} is ${fence.state}.`,
+    hint: `Find who did it. Close it again (UPDATE octank.fence SET closed_until = 'infinity', held = true WHERE wave = '${wave.name}'), compare with octank migrate verify ${context.plan.file}, then apply again.`,
+    exitCode: exitCodes.held,
+  });
+};
+
 const requireSteadyLag = async (context: StepContext, live: LiveWave): Promise<void> => {
   const { wave } = await openWave(context);
   const { wall } = context.ports.clock;
@@ -128,6 +146,7 @@ const recheck = async (context: StepContext): Promise<Prediction> => {
   const { observed } = await gatherWave(context.plan, wave, context.ports);
   await requireChecks(context, observed);
   await requireSameSchema(context, observed);
+  await requireTargetClosed(context);
   await requireSteadyLag(context, live);
   await proving;
   await refreshParity(context);
