@@ -7,7 +7,16 @@ import type { Clock } from '../ports/clock.ts';
 import type { Applied } from './applied.ts';
 import type { DirtyTracker } from './dirty-tracker.ts';
 import { differenceKind, samplesOf } from './samples.ts';
-import { pagesOf, readBucket, readPage, type Side, type Sides, sumBoth } from './sides.ts';
+import {
+  differingParts,
+  joinNeighbours,
+  pagesOf,
+  readBucket,
+  readPage,
+  type Side,
+  type Sides,
+  sumBoth,
+} from './sides.ts';
 import { type Patience, resolveSuspects, type SuspectPage, type SuspectRow, suspectPage } from './suspects.ts';
 
 /** Rows named per table. Counts are exact. */
@@ -132,13 +141,13 @@ export const createPass = (options: PassOptions): Pass => {
 
   /** Parts of a differing chunk that differ themselves, cut into pages of rows. */
   const narrow = async (doubt: Doubt, table: TableLedger): Promise<void> => {
+    const { rowsPerPart, rowsPerPage } = sides.sizes;
     const { range } = doubt.chunk;
-    for (const part of rangesOf(range, await sides.source.bounds(table.source, sides.sizes.rowsPerPart, range))) {
-      const sums = await sumBoth(sides, table, part, signal);
-      if (sums.isEqual) continue;
-      // A part is nearly always one page; only one that has grown must be read to be cut.
-      const isOnePage = Math.max(sums.source.rows, sums.target.rows) <= sides.sizes.rowsPerPage;
-      for await (const rows of isOnePage ? [part] : pagesOf(sides, table, part)) {
+    const parts = rangesOf(range, await sides.source.bounds(table.source, rowsPerPart, range));
+    const differing = await differingParts(sides, table, parts, signal);
+    for (const part of joinNeighbours(differing, rowsPerPage)) {
+      // Only a part that has grown must be read to be cut.
+      for await (const rows of part.rows <= rowsPerPage ? [part.range] : pagesOf(sides, table, part.range)) {
         signal.throwIfAborted();
         const read = (side: Side): ReturnType<SuspectPage['read']> => readPage(sides, side, table, rows);
         await hold(doubt, await suspectPage({ table, place: { kind: 'range', range: rows }, read }));

@@ -1,5 +1,5 @@
 /** The two databases as parity reads them: always both, source first. */
-import { Fault } from '../model/fault.ts';
+import { assert, Fault } from '../model/fault.ts';
 import { type TablePair, tableKey } from '../model/table.ts';
 import type { KeyedState } from '../parity/difference.ts';
 import { keyText, newTable, type TableLedger } from '../parity/ledger.ts';
@@ -47,6 +47,56 @@ export const sumBoth = async (
     sides.target.sum(table.target, range, signal),
   ]);
   return { source, target, isEqual: source.rows === target.rows && source.sum === target.sum };
+};
+
+interface PartSum {
+  readonly range: KeyRange;
+  /** Of the side that has more. */
+  readonly rows: number;
+}
+
+const sumsOf = async (
+  rows: RowsPort,
+  source: RowSource,
+  ranges: readonly KeyRange[],
+  signal: AbortSignal,
+): Promise<readonly RangeSum[]> => {
+  if (rows.sums) return rows.sums(source, ranges, signal);
+  const sums: RangeSum[] = [];
+  for (const range of ranges) sums.push(await rows.sum(source, range, signal));
+  return sums;
+};
+
+/** The ranges whose sums differ, all asked at once on both sides. */
+export const differingParts = async (
+  sides: Sides,
+  table: TableLedger,
+  ranges: readonly KeyRange[],
+  signal: AbortSignal,
+): Promise<readonly PartSum[]> => {
+  signal.throwIfAborted();
+  const [source, target] = await Promise.all([
+    sumsOf(sides.source, table.source, ranges, signal),
+    sumsOf(sides.target, table.target, ranges, signal),
+  ]);
+  return ranges.flatMap((range, index) => {
+    const [own, other] = [source[index], target[index]];
+    assert(own !== undefined && other !== undefined, 'every range has a sum on both sides');
+    return own.rows === other.rows && own.sum === other.sum ? [] : [{ range, rows: Math.max(own.rows, other.rows) }];
+  });
+};
+
+/** Neighbours become one range while it stays a page: each range costs a query on each side at every look. */
+export const joinNeighbours = (parts: readonly PartSum[], mostRows: number): readonly PartSum[] => {
+  const joined: PartSum[] = [];
+  for (const part of parts) {
+    const last = joined.at(-1);
+    const isNext = last?.range.to !== null && last?.range.to === part.range.from;
+    if (last && isNext && last.rows + part.rows <= mostRows)
+      joined[joined.length - 1] = { range: { from: last.range.from, to: part.range.to }, rows: last.rows + part.rows };
+    else joined.push(part);
+  }
+  return joined;
 };
 
 /** Rows are hashed by each engine for itself: sums mean something only when both hash alike. */

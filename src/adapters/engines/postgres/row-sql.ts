@@ -60,6 +60,11 @@ export interface RowSql {
   /** Seeded by the key: with a fixed seed two rows that swap a column's values keep the same sum. */
   readonly hash: string;
   readonly orderBy: string;
+  /**
+   * Many closed ranges at once, as two arrays; the index is searched once for each. Null for keys of several columns: the planner
+   * takes a comparison of rows for a third of the table, and would read all of it for each.
+   */
+  readonly ranges: { readonly from: string; readonly where: string } | null;
   /** Condition and parameters of a range; parameters are numbered from 1. */
   range(range: KeyRange): { readonly where: string; readonly values: readonly string[] };
 }
@@ -91,6 +96,17 @@ const compare = (key: readonly ColumnType[], operator: '>' | '<=', firstParamete
   return key.length === 1 ? `${left} ${operator} ${right}` : `(${left}) ${operator} (${right})`;
 };
 
+const rangesSql = (key: readonly ColumnType[]): RowSql['ranges'] => {
+  const [only] = key;
+  if (!only || key.length > 1 || only.isArray) return null;
+  const arrays = `$1::${keyCast(only)}[], $2::${keyCast(only)}[]`;
+  const name = keyExpression(only);
+  return {
+    from: `unnest(${arrays}) WITH ORDINALITY AS r(after, upto, number)`,
+    where: `WHERE ${name} > r.after AND ${name} <= r.upto`,
+  };
+};
+
 export const rowSql = (source: RowSource, types: ReadonlyMap<string, ColumnType>, method: HashMethod): RowSql => {
   const columns = source.columns.map((name) => columnOf(types, name));
   const key = source.key.map((name) => columnOf(types, name));
@@ -100,6 +116,7 @@ export const rowSql = (source: RowSource, types: ReadonlyMap<string, ColumnType>
     valuesText: textArray(columns),
     hash: hashOf(columns, key, method),
     orderBy: list(key.map(keyExpression)),
+    ranges: rangesSql(key),
     range: ({ from, to }) => {
       const lower = key.length > 0 && from ? [compare(key, '>', 1)] : [];
       const upper = key.length > 0 && to ? [compare(key, '<=', 1 + (from?.length ?? 0))] : [];

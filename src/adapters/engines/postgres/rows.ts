@@ -1,7 +1,7 @@
 /** What parity asks of a PostgreSQL table: chunk bounds by walking the key, counts and sums made in the server, rows by name. */
 import type { TableName } from '../../../model/table.ts';
 import { tableKey } from '../../../model/table.ts';
-import type { KeyOrder, KeyRange, RowSource, RowsPort } from '../../../ports/rows.ts';
+import type { KeyOrder, KeyRange, RangeSum, RowSource, RowsPort } from '../../../ports/rows.ts';
 import type { Connections } from './connections.ts';
 import { hashMethod, readHashProbe, readTextOrder } from './hash-probe.ts';
 import { keyColumnsExpression, tableMissing } from './relations.ts';
@@ -79,16 +79,37 @@ const keyOrderOf = (column: ColumnType | undefined): KeyOrder => {
 /** A whole table may be summed: as long as it takes, but cancelled on demand. */
 const unlimited = { timeoutMs: 0 } as const;
 
+/** Cutting a chunk into many small parts: one pass over its keys costs less than as many searches. */
+const smallParts = 2000;
+
+const readSmallBounds = async (
+  connections: Connections,
+  sql: RowSql,
+  rows: number,
+  within: KeyRange,
+): Promise<readonly (readonly string[])[]> => {
+  const range = sql.range(within);
+  const found = await connections.query<{ key: readonly string[] }>(
+    `SELECT key FROM (SELECT ${sql.keyText} AS key, row_number() OVER (ORDER BY ${sql.orderBy}) AS number FROM ${sql.from} ${range.where}) AS k
+     WHERE number % ${rows} = 0 ORDER BY number`,
+    range.values,
+    unlimited,
+  );
+  return found.map(({ key }) => key);
+};
+
 const readBounds = async (
   connections: Connections,
   sql: RowSql,
   { rowsPerChunk, within, most }: { readonly rowsPerChunk: number; readonly within: KeyRange; readonly most: number },
 ): Promise<readonly (readonly string[])[]> => {
+  const rows = Math.max(1, Math.floor(rowsPerChunk));
+  if (rows <= smallParts && most === Number.POSITIVE_INFINITY) return readSmallBounds(connections, sql, rows, within);
   const bounds: (readonly string[])[] = [];
   for (let from = within.from; ; ) {
     const range = sql.range({ from, to: within.to });
     const [next] = await connections.query<{ key: readonly string[] }>(
-      `SELECT ${sql.keyText} AS key FROM ${sql.from} ${range.where} ORDER BY ${sql.orderBy} OFFSET ${Math.max(1, Math.floor(rowsPerChunk)) - 1} LIMIT 1`,
+      `SELECT ${sql.keyText} AS key FROM ${sql.from} ${range.where} ORDER BY ${sql.orderBy} OFFSET ${rows - 1} LIMIT 1`,
       range.values,
       unlimited,
     );
@@ -123,6 +144,16 @@ export const postgresRows = (connections: Connections): RowsPort => {
     const [{ types }, method] = await Promise.all([describeOnce(source.table), hashMethod(connections)]);
     return rowSql(source, types, method);
   };
+  const sum: RowsPort['sum'] = async (source, range, signal) => {
+    const sql = await sqlOf(source);
+    const { where, values } = sql.range(range);
+    const [row] = await connections.query<{ rows: string; sum: string }>(
+      `SELECT count(*)::text AS rows, coalesce(sum(${sql.hash}), 0)::text AS sum FROM ${sql.from} ${where}`,
+      values,
+      signal ? { ...unlimited, signal } : unlimited,
+    );
+    return { rows: Number(row?.rows ?? 0), sum: row?.sum ?? '0' };
+  };
   return {
     hashProbe: () => readHashProbe(connections),
     columns: async (table) => {
@@ -151,15 +182,26 @@ export const postgresRows = (connections: Connections): RowsPort => {
     },
     bounds: async (source, rowsPerChunk, within, most = Number.POSITIVE_INFINITY) =>
       source.key.length === 0 ? [] : readBounds(connections, await sqlOf(source), { rowsPerChunk, within, most }),
-    sum: async (source, range, signal) => {
+    sum,
+    sums: async (source, ranges, signal) => {
       const sql = await sqlOf(source);
-      const { where, values } = sql.range(range);
-      const [row] = await connections.query<{ rows: string; sum: string }>(
-        `SELECT count(*)::text AS rows, coalesce(sum(${sql.hash}), 0)::text AS sum FROM ${sql.from} ${where}`,
-        values,
-        signal ? { ...unlimited, signal } : unlimited,
-      );
-      return { rows: Number(row?.rows ?? 0), sum: row?.sum ?? '0' };
+      const closed = ranges.filter(({ from, to }) => from !== null && to !== null);
+      const found = new Map<KeyRange, RangeSum>();
+      if (sql.ranges !== null && closed.length > 1) {
+        const rows = await connections.query<{ rows: string; sum: string }>(
+          `SELECT s.rows, s.sum FROM ${sql.ranges.from} CROSS JOIN LATERAL
+             (SELECT count(*)::text AS rows, coalesce(sum(${sql.hash}), 0)::text AS sum FROM ${sql.from} ${sql.ranges.where}) AS s ORDER BY r.number`,
+          [closed.map(({ from }) => from?.[0]), closed.map(({ to }) => to?.[0])],
+          signal ? { ...unlimited, signal } : unlimited,
+        );
+        rows.forEach((row, index) => {
+          const range = closed[index];
+          if (range) found.set(range, { rows: Number(row.rows), sum: row.sum });
+        });
+      }
+      const sums: RangeSum[] = [];
+      for (const range of ranges) sums.push(found.get(range) ?? (await sum(source, range, signal)));
+      return sums;
     },
     rows: async (source, range, limit) => {
       const sql = await sqlOf(source);
