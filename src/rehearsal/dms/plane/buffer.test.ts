@@ -76,7 +76,8 @@ const step = fc.record({
 });
 
 describe.each<[string, () => ChangeBuffer]>([
-  ['in order', orderedBuffer],
+  ['in order', () => orderedBuffer()],
+  ['regrouped', () => orderedBuffer({ isRegrouped: true })],
   ['net', netBuffer],
 ])('a buffer, %s', (_, create) => {
   it('leads to the rows of the source from any start, and never touches a key twice in one statement', () => {
@@ -91,7 +92,7 @@ describe.each<[string, () => ChangeBuffer]>([
           const [source, target] = [begin(), begin()];
           const buffer = create();
           const write = (): void => {
-            for (const run of buffer.drain()) {
+            for (const run of buffer.drain().runs) {
               expect(new Set(run.rows.map((row) => row[0])).size).toBe(run.rows.length);
               for (const row of run.rows) apply(target[routes.indexOf(run.route)]!, run.operation, row, run.certain);
             }

@@ -26,43 +26,81 @@ export interface Run {
   readonly certain: boolean;
 }
 
+export interface Drained {
+  /** The runs to write, in the order to write them. */
+  readonly runs: readonly Run[];
+  /** The same changes for when one of the runs was refused. */
+  readonly inOrder: () => readonly Run[];
+}
+
 export interface ChangeBuffer {
   readonly size: number;
   add(change: RowChange): void;
-  /** The runs to write, in the order to write them; the buffer is empty afterwards. */
-  drain(): readonly Run[];
+  /** What is to be written; the buffer is empty afterwards. */
+  drain(): Drained;
 }
 
-/** Keeps the order of the source: a run ends where another table, operation, column set or the same key comes. */
-export const orderedBuffer = (): ChangeBuffer => {
-  let runs: Run[] = [];
+const inOrder = (changes: readonly RowChange[]): readonly Run[] => {
+  const runs: Run[] = [];
   let keys = new Set<string>();
   let shape = '';
-  let size = 0;
+  for (const { route, operation, row } of changes) {
+    const last = runs.at(-1);
+    const rowShape = signature(row);
+    const key = route.table.key.length === 0 ? '' : keyOf(route.table, row);
+    const isNew = route.table.key.length === 0 || !keys.has(key);
+    if (last && last.route === route && last.operation === operation && shape === rowShape && isNew) {
+      last.rows.push(row);
+      keys.add(key);
+      continue;
+    }
+    runs.push({ route, operation, rows: [row], certain: true });
+    keys = new Set([key]);
+    shape = rowShape;
+  }
+  return runs;
+};
+
+/** Changes of one key stay in their order; rows of different keys change places, so that a few statements write them all. */
+const regrouped = (changes: readonly RowChange[]): readonly Run[] => {
+  const runs: Run[] = [];
+  /** Per table: the newest run of each kind, and the run that touched each key last. */
+  const tables = new Map<Route, { readonly kinds: Map<string, number>; readonly touched: Map<string, number> }>();
+  for (const { route, operation, row } of changes) {
+    const table = tables.get(route) ?? { kinds: new Map<string, number>(), touched: new Map<string, number>() };
+    tables.set(route, table);
+    const kind = `${operation} ${signature(row)}`;
+    const key = route.table.key.length === 0 ? null : keyOf(route.table, row);
+    const known = table.kinds.get(kind) ?? -1;
+    const run = known > (key === null ? -1 : (table.touched.get(key) ?? -1)) ? runs[known] : undefined;
+    if (run) run.rows.push(row);
+    else {
+      table.kinds.set(kind, runs.length);
+      runs.push({ route, operation, rows: [row], certain: true });
+    }
+    if (key !== null) table.touched.set(key, run ? known : runs.length - 1);
+  }
+  return runs;
+};
+
+/**
+ * Keeps the order of the source: a run ends where another table, operation, column set or the same key comes. `isRegrouped`: what is
+ * tried first has lost the order between different keys, which nobody sees inside one transaction on a target whose foreign keys and
+ * triggers do not fire; what a constraint refuses is then written in order.
+ */
+export const orderedBuffer = ({ isRegrouped = false } = {}): ChangeBuffer => {
+  let changes: RowChange[] = [];
   return {
     get size() {
-      return size;
+      return changes.length;
     },
-    add: ({ route, operation, row }) => {
-      const last = runs.at(-1);
-      const rowShape = signature(row);
-      const key = route.table.key.length === 0 ? String(size) : keyOf(route.table, row);
-      size += 1;
-      if (last && last.route === route && last.operation === operation && shape === rowShape && !keys.has(key)) {
-        last.rows.push(row);
-        keys.add(key);
-        return;
-      }
-      runs.push({ route, operation, rows: [row], certain: true });
-      keys = new Set([key]);
-      shape = rowShape;
+    add: (change) => {
+      changes.push(change);
     },
     drain: () => {
-      const drained = runs;
-      runs = [];
-      keys = new Set();
-      size = 0;
-      return drained;
+      const drained = changes;
+      changes = [];
+      return { runs: isRegrouped ? regrouped(drained) : inOrder(drained), inOrder: () => inOrder(drained) };
     },
   };
 };
@@ -138,7 +176,7 @@ export const netBuffer = (): ChangeBuffer => {
       const runs = [...tables].flatMap(([route, nets]) => runsOf(route, nets));
       tables = new Map();
       size = 0;
-      return runs;
+      return { runs, inOrder: () => runs };
     },
   };
 };

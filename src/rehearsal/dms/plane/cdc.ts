@@ -56,6 +56,12 @@ const currentLsn = async (client: Client): Promise<bigint> => {
   return lsnValue(rows[0]?.lsn ?? '0/0');
 };
 
+/** Foreign keys and triggers do not fire, so nothing on the target sees the order inside a transaction. */
+const isReplica = async (target: Client): Promise<boolean> => {
+  const { rows } = await target.query<{ role: string }>(`select current_setting('session_replication_role') as role`);
+  return rows[0]?.role === 'replica';
+};
+
 interface Parts {
   readonly stream: LogStream;
   readonly router: Router;
@@ -168,9 +174,9 @@ class Capture {
   }
 
   async #flush(): Promise<void> {
-    const runs = this.#parts.buffer.drain();
+    const drained = this.#parts.buffer.drain();
     this.#bufferedBytes = 0;
-    await this.#parts.writer.write(runs, this.#applied < this.#parts.lenientUntil);
+    await this.#parts.writer.write(drained, this.#applied < this.#parts.lenientUntil);
   }
 
   async #commit(): Promise<void> {
@@ -225,7 +231,9 @@ export const capture = async (options: CdcOptions): Promise<void> => {
       now: options.now,
       log: options.log,
     });
-    const buffer = settings.TargetMetadata.BatchApplyEnabled ? netBuffer() : orderedBuffer();
+    const buffer = settings.TargetMetadata.BatchApplyEnabled
+      ? netBuffer()
+      : orderedBuffer({ isRegrouped: await isReplica(target) });
     await new Capture(options, { stream, router, writer, buffer, lenientUntil }).run();
   } finally {
     await stream?.close();

@@ -1,6 +1,6 @@
 /** Writes runs to the target in one open transaction; what fails as a set is tried row by row, and then follows the task's error policies. */
 import type { TaskSettings } from '../settings.ts';
-import type { Operation, Route, Run } from './buffer.ts';
+import type { Drained, Operation, Route, Run } from './buffer.ts';
 import { deleteRows, insertRows, type Row, type Statement, updateRows } from './rows-sql.ts';
 import { type Client, isConnectionError, messageOf, quoteName, sqlState } from './sql.ts';
 
@@ -17,7 +17,7 @@ export interface WriterOptions {
 
 export interface Writer {
   /** Writes inside the open transaction, which it begins where there is none. `lenient`: these changes may have been applied before. */
-  write(runs: readonly Run[], lenient: boolean): Promise<void>;
+  write(drained: Drained, lenient: boolean): Promise<void>;
   /** Commits what was written; nothing to do where nothing was. */
   commit(): Promise<void>;
   rollback(): Promise<void>;
@@ -65,8 +65,8 @@ class TargetWriter implements Writer {
     await this.#options.client.query(text);
   }
 
-  async write(given: readonly Run[], lenient: boolean): Promise<void> {
-    const runs = given.filter((run) => run.route.progress.state !== 'Table error');
+  async write(drained: Drained, lenient: boolean): Promise<void> {
+    const runs = drained.runs.filter((run) => run.route.progress.state !== 'Table error');
     if (runs.length === 0) return;
     if (!this.#isOpen) {
       await this.#query('begin');
@@ -75,7 +75,8 @@ class TargetWriter implements Writer {
     await this.#query('savepoint batch');
     if (!(await this.#writeQuickly(runs, lenient))) {
       await this.#query('rollback to savepoint batch');
-      for (const run of runs) if (run.route.progress.state !== 'Table error') await this.#writeRun(run, lenient);
+      for (const run of drained.inOrder())
+        if (run.route.progress.state !== 'Table error') await this.#writeRun(run, lenient);
     }
     for (const run of runs) this.#count(run.route, run.operation, run.rows.length);
   }
