@@ -1,7 +1,9 @@
-import { readFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, readdir, readFile, readlink, rm, symlink, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type TestPostgres, testPostgres } from '../../testing/postgres.ts';
-import { startPostgres } from './server.ts';
+import { copyOnce, startPostgres } from './server.ts';
 
 describe('a stand-in server', () => {
   let postgres: TestPostgres;
@@ -36,5 +38,25 @@ describe('a stand-in server', () => {
     expect(await postgres.query('select id from kept')).toEqual([{ id: 1 }]);
     expect(await readFile(`${again.dataDir}.log`, 'utf8')).not.toContain('PANIC');
     await again.stop('immediate');
+  });
+});
+
+describe('binaries that an unprivileged account cannot reach', () => {
+  it('are copied whole and once, though both stand-ins ask for them at the same time', async () => {
+    const folder = await mkdtemp(join(tmpdir(), 'octank-test-'));
+    try {
+      const from = join(folder, 'native');
+      await mkdir(join(from, 'lib'), { recursive: true });
+      for (let i = 0; i < 50; i += 1) await writeFile(join(from, 'lib', `${i}`), `${i}`.repeat(1000));
+      await symlink('0', join(from, 'lib', 'link'));
+      const to = join(folder, 'copy');
+      await Promise.all([copyOnce(from, to), copyOnce(from, to), copyOnce(from, to)]);
+      expect(await readdir(join(to, 'lib'))).toHaveLength(51);
+      expect(await readFile(join(to, 'lib', '7'), 'utf8')).toBe('7'.repeat(1000));
+      expect(await readlink(join(to, 'lib', 'link'))).toBe('0');
+      expect((await readdir(folder)).sort()).toEqual(['copy', 'native']);
+    } finally {
+      await rm(folder, { recursive: true, force: true });
+    }
   });
 });

