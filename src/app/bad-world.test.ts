@@ -104,6 +104,10 @@ describe('databases and roles that are not ready', () => {
     expect(refused.code).toBe(1);
     for (const code of ['replication-right', 'table-without-key', 'target-not-empty'])
       expect(refused.stderr).toContain(`preflight.${code}`);
+    const doctor = await migration.octank(['doctor', migration.planFile]);
+    expect(doctor.code).toBe(1);
+    expect(doctor.stdout).toContain('error preflight.replication-right');
+    expect(doctor.stdout).toContain('ok credentials');
     expect(await traces()).toEqual([]);
 
     await source(`ALTER ROLE "${role}" REPLICATION`);

@@ -61,7 +61,9 @@ export const computeChangeSet = async (plan: Plan, world: World | null): Promise
     const seen = observed.waves[wave.name];
     if (seen) diagnostics.push(...(await attempt(() => waveProblems(plan, wave, world.ports, seen))));
   }
-  diagnostics.push(...(await attempt(() => checkTraffic({ plan, ports: world.ports }))));
+  // Records that could not even be read are told already, once.
+  if (Object.keys(observed.traffic).length === plan.traffic.length)
+    diagnostics.push(...(await attempt(() => checkTraffic({ plan, ports: world.ports }))));
   const complete = plan.waves.every((wave) => observed.waves[wave.name] !== undefined);
   if (!complete || (hasErrors(diagnostics) && plan.waves.length === 0)) return { changeSet: null, diagnostics };
   return { changeSet: changesOf(plan, observed), diagnostics };

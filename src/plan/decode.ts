@@ -37,7 +37,7 @@ const emptyFile = (range: SourceRange): Diagnostic => ({
   code: 'plan.empty',
   summary: 'The plan file is empty.',
   detail: 'It holds no value.',
-  hint: 'Write one with: octank init',
+  hint: 'Begin with a copy of plans/minimal.yaml, the smallest example.',
   range,
 });
 

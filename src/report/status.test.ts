@@ -32,6 +32,18 @@ describe('status', () => {
     expect(statusToJson(input(untilCutover, { lock: lock(true) })).outcome).toBe('running');
   });
 
+  it('does not call a run cut off that stopped between two steps, as --until does', () => {
+    const [done, ...rest] = statusToJson(input(wholeRun)).steps;
+    if (!done) throw new Error('the sample has no step');
+    const stopped = { ...statusToJson(input(untilCutover)), outcome: 'interrupted' as const };
+    const pending = rest.map((step) => ({ ...step, status: 'pending' as const }));
+    expect(renderStatus({ ...stopped, steps: [done, ...pending] }, 'octank-shop')).toContain(
+      'stopped between two steps',
+    );
+    const cut = { ...done, status: 'intended' as const };
+    expect(renderStatus({ ...stopped, steps: [cut, ...pending] }, 'octank-shop')).toContain('octank-shop  interrupted');
+  });
+
   it('shows live weights over journaled ones: somebody else may have moved them', () => {
     const live = { 'www.octank.com': { source: 10, target: 90, targetSharePercent: 90 } };
     expect(statusToJson(input(wholeRun)).weights['www.octank.com']?.targetSharePercent).toBe(100);

@@ -77,6 +77,12 @@ export const renderRollbackCost = (cost: RollbackCost): string => {
 
 const mark = { pending: ' ', intended: '>', done: 'v', failed: 'x', unknown: '?', undoing: '<', undone: '<' } as const;
 
+/** A run that was told to stop after a phase was not cut off, and should not look as if it had been. */
+const outcomeText = ({ outcome, steps }: StatusJson): string =>
+  outcome === 'interrupted' && steps.every(({ status }) => status === 'done' || status === 'pending')
+    ? 'stopped between two steps, resumable'
+    : outcome;
+
 export const renderStatus = (status: StatusJson, planName: string, style: Style = noStyle): string => {
   if (status.run === null) {
     const lock = status.lock ? [`locked by ${status.lock.owner}`] : [];
@@ -84,7 +90,7 @@ export const renderStatus = (status: StatusJson, planName: string, style: Style 
   }
   const done = status.steps.filter((step) => step.status === 'done').length;
   const lines = [
-    `${style.bold(planName)}  ${status.outcome}${status.phase ? `, phase ${status.phase}` : ''}, ${done} of ${status.steps.length} steps done`,
+    `${style.bold(planName)}  ${outcomeText(status)}${status.phase ? `, phase ${status.phase}` : ''}, ${done} of ${status.steps.length} steps done`,
     style.dim(`run ${status.run.id} since ${status.run.startedAt}, journal head ${status.run.head.slice(0, 12)}`),
   ];
   for (const [wave, writer] of Object.entries(status.writer)) {
