@@ -1,6 +1,13 @@
 /** Kills octank at every journal record, before it is durable and right after, and lets it come again: the migration ends as if nothing had happened. */
 import { describe, expect, it } from 'vitest';
-import { createMigration, type Migration, type ProcessOptions, runProcess, shortPlan } from './testing/migration.ts';
+import {
+  createMigration,
+  isRead,
+  type Migration,
+  type ProcessOptions,
+  runProcess,
+  shortPlan,
+} from './testing/migration.ts';
 
 const plan = shortPlan();
 
@@ -10,13 +17,9 @@ const pausesMs = [2000, 60_000] as const;
 interface Kill {
   readonly record: number;
   readonly when: 'before' | 'after';
+  /** Instead of at a record: right after so many effects. */
+  readonly effects?: number;
 }
-
-/** Calls that leave the world as it was; a heartbeat's row is nobody's state. */
-const isRead = (path: string): boolean =>
-  /(^|\.)(read|status|facts|tables|inspect|slots|blockers|probe|sum|hashes|rows|bounds|columns|count\w*|estimateRows|hashProbe|writers|longTransactions|writeCount|has\w+|heartbeatAge|beat|find\w+|instance|connection|tableStatistics|changeStatus|sample|requests|load|observe|database|sleep|feedExists|numbers|lobSizes|tryAs|tailSeconds)$/.test(
-    path,
-  );
 
 /**
  * Every point at which a kill leaves another state of journal and world behind: after each record, and before it where
@@ -55,7 +58,10 @@ const survived = async (
   const migration = createMigration(plan);
   const { world } = migration;
   for (const kill of kills) {
-    const { result } = await runProcess(migration, { killAt: kill, ...(onCall ? { onCall: onCall(migration) } : {}) });
+    const { result } = await runProcess(migration, {
+      ...(kill.effects === undefined ? { killAt: kill } : { killAfterEffects: kill.effects }),
+      ...(onCall ? { onCall: onCall(migration) } : {}),
+    });
     if (result !== 'killed')
       return [`it ended before record ${kill.record}: ${result.outcome} ${result.fault?.message}`];
     await world.clock.advance(pauseMs);
@@ -77,7 +83,9 @@ const matrix = async (runs: readonly (readonly Kill[])[], trouble?: Trouble): Pr
   const wrong: string[] = [];
   for (const [index, kills] of runs.entries()) {
     const pauseMs = pausesMs[index % pausesMs.length] ?? 0;
-    const where = kills.map(({ record, when }) => `${when} ${record}`).join(', ');
+    const where = kills
+      .map(({ record, when, effects }) => (effects === undefined ? `${when} ${record}` : `after effect ${effects}`))
+      .join(', ');
     const found = await survived(kills, pauseMs, trouble);
     wrong.push(...found.map((what) => `killed ${where}, away for ${pauseMs} ms: ${what}`));
   }
@@ -101,6 +109,22 @@ describe('killed at any journal record', () => {
     const kills = await killPoints();
     expect(kills.length).toBeGreaterThan(150);
     expect(await matrix(kills.map((kill) => [kill]))).toEqual([]);
+  }, 480_000);
+
+  it('or in the middle of a step, right after each of its effects', async () => {
+    let effects = 0;
+    let ofSteps: number[] = [];
+    const migration = createMigration(plan);
+    await runProcess(migration, {
+      onCall: (path, when) => {
+        if (when !== 'after' || isRead(path)) return;
+        effects += 1;
+        // An append is a record, and records have had their turn.
+        if (!path.endsWith('append')) ofSteps = [...ofSteps, effects];
+      },
+    });
+    expect(ofSteps.length).toBeGreaterThan(40);
+    expect(await matrix(ofSteps.map((count) => [{ record: 0, when: 'after', effects: count }]))).toEqual([]);
   }, 480_000);
 
   it('of the way back out of a cutover: it is completed, and the next attempt succeeds', async () => {

@@ -119,6 +119,8 @@ export interface ProcessOptions {
   readonly signal?: AbortSignal;
   /** The process dies at this record: before it is durable, or right after. */
   readonly killAt?: { readonly record: number; readonly when: 'before' | 'after' };
+  /** The process dies right after this many calls that changed the world, before anybody hears of the last one. */
+  readonly killAfterEffects?: number;
   readonly onCall?: Life['onCall'];
   /** Takes kinds of steps out of a new run. */
   readonly without?: readonly string[];
@@ -130,6 +132,12 @@ export interface ProcessEnd {
   readonly journal: Journal;
   readonly host: CollectingHost;
 }
+
+/** Calls that leave the world as it was; a heartbeat's row is nobody's state. */
+export const isRead = (path: string): boolean =>
+  /(^|\.)(read|status|facts|tables|inspect|slots|blockers|probe|sum|hashes|rows|bounds|columns|count\w*|estimateRows|hashProbe|writers|longTransactions|writeCount|has\w+|heartbeatAge|beat|find\w+|instance|connection|tableStatistics|changeStatus|sample|requests|load|observe|database|sleep|feedExists|numbers|lobSizes|tryAs|tailSeconds|currentPosition|openFeed)$/.test(
+    path,
+  );
 
 const killing = (store: JournalStore, options: ProcessOptions, die: () => void): JournalStore => ({
   ...store,
@@ -169,12 +177,16 @@ const headerOf = async (migration: Migration, ports: Ports, without: readonly st
 /** One process of octank: opens the journal that is there, goes on with its run, and ends, or dies. */
 export const runProcess = async (migration: Migration, options: ProcessOptions = {}): Promise<ProcessEnd> => {
   const { plan, world } = migration;
+  let effects = 0;
   const life: Life = {
     isAlive: true,
     onCall: (path, when) => {
       if (when === 'before') world.tick();
       options.onCall?.(path, when);
+      // Its violation is then written down, however soon it is over.
       if (world.writer() === 'both') world.tick();
+      if (when === 'after' && !isRead(path)) effects += 1;
+      if (effects === options.killAfterEffects) die();
     },
   };
   const host = options.host ?? collectingHost(approving);
