@@ -118,6 +118,13 @@ describe('connection faults', () => {
     expect(await connections.query('SELECT 1 AS one')).toEqual([{ one: 1 }]);
   });
 
+  it('opens nothing again once it was closed: a late reader would keep the process alive', async () => {
+    const connections = open(20);
+    await connections.query('SELECT 1');
+    await connections.close();
+    expect(await faultOf(connections.query('SELECT 1'))).toMatchObject({ code: 'database.closed', effect: 'none' });
+  });
+
   it('says that nothing was done when the connection is lost before the commit', async () => {
     const connections = open(8);
     const fault = await faultOf(

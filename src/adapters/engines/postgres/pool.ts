@@ -1,6 +1,7 @@
 /** A small lazy pool of connections, each prepared once so that values read the same on every server. */
 import type { Knex } from 'knex';
 import type { Client, CustomTypesConfig } from 'pg';
+import { Fault } from '../../../model/fault.ts';
 import { connectFault } from './errors.ts';
 import type { Target } from './secret.ts';
 
@@ -84,13 +85,24 @@ const openKnex = async (target: Target): Promise<Knex> => {
   });
 };
 
+const closedFault = ({ place }: Target): Fault =>
+  new Fault({
+    code: 'database.closed',
+    summary: 'The connections to a database were closed while something was still to be read.',
+    detail: `${place.host}:${place.port}, database ${place.database}.`,
+    hint: 'Run the same command again.',
+  });
+
 /** Connects on first use. Faults of `acquire`: see `connectFault`. */
 export const openPool = (target: Target): Pool => {
   let opening: Promise<Knex> | undefined;
+  let isClosed = false;
   // Each connection goes back to the pool it came from, also while that is being closed: closing waits for it.
   const homes = new WeakMap<Client, KnexClient>();
   return {
     acquire: async () => {
+      // A reader that goes on after its sibling failed would open a pool that nobody closes: it kept the process alive for 30 s.
+      if (isClosed) throw closedFault(target);
       opening ??= openKnex(target);
       const knex = (await opening).client as KnexClient;
       try {
@@ -110,6 +122,7 @@ export const openPool = (target: Target): Pool => {
       void client.end().catch(() => undefined);
     },
     close: async () => {
+      isClosed = true;
       const knex = await opening?.catch(() => undefined);
       opening = undefined;
       await knex?.destroy();
