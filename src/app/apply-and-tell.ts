@@ -27,7 +27,7 @@ export const applyAndTell = async (
       outcome: outcome.outcome,
       exitCode,
       fault,
-      rollback: await rollbackCost(world, plan, state),
+      rollback: outcome.rollback ?? (await rollbackCost(world, plan, state)),
       measured: null,
       clockRate: settings.clock.rate,
     });

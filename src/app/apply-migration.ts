@@ -16,10 +16,12 @@ import { phases } from '../phases/index.ts';
 import { createLiveWaves } from '../phases/live.ts';
 import type { Host } from '../ports/host.ts';
 import { createTee } from '../report/hosts/tee.ts';
+import type { RollbackCost } from '../report/json-types.ts';
 import { createRunner, type RunResult } from '../runner/runner.ts';
 import { computeChangeSet, observedParts } from './compute.ts';
 import { type Interrupt, listenForInterrupt } from './interrupt.ts';
 import { holdLease } from './lease.ts';
+import { rollbackCost } from './live-facts.ts';
 import { createNotices } from './notices.ts';
 import { InvalidPlan, type OpenedPlan, openPlan, requirePlan } from './open-plan.ts';
 import { isFinished, latestRun, type OpenedRun, openRun, stateFolderOf } from './run-folder.ts';
@@ -37,6 +39,8 @@ export interface ApplyOptions {
 export interface ApplyOutcome extends RunResult {
   readonly plan: Plan;
   readonly state: RunState | null;
+  /** Measured while the heartbeats still beat; null where the run ended in a way that leaves no time for it. */
+  readonly rollback: RollbackCost | null;
 }
 
 /** Phases of the run that are over for all waves: what they were computed from may have moved. */
@@ -227,7 +231,9 @@ const applyLocked = async (locked: Locked): Promise<ApplyOutcome> => {
     });
     const result = await runner.run();
     notices.send(`octank ${plan.name}: ${result.outcome}`, result.fault?.message ?? 'Every step is done.');
-    return { ...result, plan, state: journal.state() };
+    const isCalm = result.outcome === 'succeeded' || result.outcome === 'held' || result.outcome === 'rolled-back';
+    const rollback = isCalm ? await rollbackCost(world, plan, journal.state()) : null;
+    return { ...result, plan, state: journal.state(), rollback };
   } finally {
     await live.stop();
     await notices.settle();
