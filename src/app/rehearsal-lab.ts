@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { type Lab, startChecker, startLab } from '../lab/index.ts';
 import { exitCodes, Fault } from '../model/fault.ts';
 import type { Plan, Wave } from '../model/plan.ts';
+import { type TableName, type TablePair, tableKey } from '../model/table.ts';
 import { waveInputs } from '../phases/wave.ts';
 import { computeChangeSet } from './compute.ts';
 import { secretNames } from './rehearsal-config.ts';
@@ -37,7 +38,27 @@ export const firstWave = (plan: Plan): Wave => {
   });
 };
 
-export const openLab = async (started: StartedRehearsal): Promise<Lab> => {
+export interface MovingTables {
+  readonly pairs: readonly TablePair[];
+  /** Source tables through which rows of those are written, themselves included. */
+  readonly written: readonly TableName[];
+}
+
+/** What the first wave moves; nothing where the plan is refused. */
+export const movingTables = async (started: StartedRehearsal, settings: Settings): Promise<MovingTables> => {
+  const { plan } = started;
+  const world = openWorld({ plan, settings, fencing: readOnly, checkpoints: noCheckpoints, announce: () => undefined });
+  try {
+    const { changeSet } = await computeChangeSet(plan, world);
+    if (!changeSet) return { pairs: [], written: [] };
+    const { pairs, parents } = waveInputs(changeSet, firstWave(plan).name);
+    return { pairs, written: [...parents, ...pairs].map((pair) => pair.source) };
+  } finally {
+    await world.close();
+  }
+};
+
+export const openLab = async (started: StartedRehearsal, moving: MovingTables): Promise<Lab> => {
   const { plan, file, endpoint, stateDir } = started;
   const wave = firstWave(plan);
   const named = wave.cutover.repoint.map(secretNames).find((names) => names !== null);
@@ -57,6 +78,7 @@ export const openLab = async (started: StartedRehearsal): Promise<Lab> => {
     aws: { endpoint: endpoint.url, region: endpoint.region },
     secret,
     ...(file.application.batchSecret ? { batchSecret: file.application.batchSecret } : {}),
+    tables: moving.written.map(tableKey),
     rows: file.rows,
     writesPerSecond: file.application.writesPerSecond,
     ...(file.application.clients ? { clients: file.application.clients } : {}),
@@ -90,32 +112,29 @@ const checkedDatabase = (started: StartedRehearsal, name: string) => {
 };
 
 /** Watches from now on; the journal it reads is that of the plan's first run. */
-export const openChecker = async (started: StartedRehearsal, settings: Settings) => {
+export const openChecker = (
+  started: StartedRehearsal,
+  settings: Settings,
+  moving: MovingTables,
+): ReturnType<typeof startChecker> => {
   const { plan, endpoint } = started;
   const wave = firstWave(plan);
-  const world = openWorld({ plan, settings, fencing: readOnly, checkpoints: noCheckpoints, announce: () => undefined });
-  try {
-    const { changeSet } = await computeChangeSet(plan, world);
-    const pairs = changeSet ? waveInputs(changeSet, wave.name).pairs : [];
-    const folder = stateFolderOf(plan, settings);
-    return startChecker({
-      mode: labModeOf(started.file, wave.source),
-      wave: wave.name,
-      source: checkedDatabase(started, wave.source),
-      target: checkedDatabase(started, wave.target),
-      pairs,
-      aws: { endpoint: endpoint.url, region: endpoint.region },
-      dns: endpoint.dns,
-      records: plan.traffic.map(({ record, source, target }) => ({
-        zone: record.zone,
-        name: record.name,
-        type: record.type,
-        source: source.id,
-        target: target.id,
-      })),
-      journalFolder: () => join(folder.path, 'runs', '0001', 'journal'),
-    });
-  } finally {
-    await world.close();
-  }
+  const folder = stateFolderOf(plan, settings);
+  return startChecker({
+    mode: labModeOf(started.file, wave.source),
+    wave: wave.name,
+    source: checkedDatabase(started, wave.source),
+    target: checkedDatabase(started, wave.target),
+    pairs: moving.pairs,
+    aws: { endpoint: endpoint.url, region: endpoint.region },
+    dns: endpoint.dns,
+    records: plan.traffic.map(({ record, source, target }) => ({
+      zone: record.zone,
+      name: record.name,
+      type: record.type,
+      source: source.id,
+      target: target.id,
+    })),
+    journalFolder: () => join(folder.path, 'runs', '0001', 'journal'),
+  });
 };

@@ -13,7 +13,7 @@ import { type Measured, resultOf } from '../report/summary.ts';
 import { type ApplyOutcome, applyMigration } from './apply-migration.ts';
 import { rollbackCost } from './live-facts.ts';
 import { rehearsalRoot, type StartedRehearsal, startForPlan } from './rehearsal-control.ts';
-import { firstWave, openChecker, openLab, waitForWrites } from './rehearsal-lab.ts';
+import { firstWave, movingTables, openChecker, openLab, waitForWrites } from './rehearsal-lab.ts';
 import { readSettings, type Settings } from './settings.ts';
 import { noCheckpoints, openWorld, readOnly } from './world.ts';
 import { writeReportFile } from './write-report.ts';
@@ -115,8 +115,9 @@ const rehearseOn = async (
   const settings = enter(started.environment);
   const { plan } = started;
   const wave = firstWave(plan);
-  const lab = await openLab(started);
-  const checker = await openChecker(started, settings);
+  const moving = await movingTables(started, settings);
+  const lab = await openLab(started, moving);
+  const checker = await openChecker(started, settings, moving);
   let outcome: ApplyOutcome | null = null;
   let fault: Fault | null = null;
   try {
@@ -149,7 +150,7 @@ const rehearseOn = async (
     rowsWithinSeconds: reverse ? agreeSeconds : null,
   });
   const measured = measuredOf(report, summary?.traffic ?? null);
-  const rollback = await costNow(plan, settings, state);
+  const rollback = outcome?.rollback ?? (await costNow(plan, settings, state));
   const failed = fault ?? outcome?.fault ?? null;
   const clean = measured.violations.length === 0;
   const exitCode: ExitCode = failed?.exitCode ?? outcome?.exitCode ?? exitCodes.fault;

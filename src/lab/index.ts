@@ -45,6 +45,8 @@ export interface LabConfig {
   /** Secret that the application reads its database from. */
   readonly secret: string;
   readonly batchSecret?: string;
+  /** `schema.table` of what moves: others are not written in generic mode, since they stay behind. All where absent. */
+  readonly tables?: readonly string[];
   /** Orders that were seeded. */
   readonly rows?: number;
   readonly writesPerSecond?: number;
@@ -99,6 +101,7 @@ const workloadOf = (config: LabConfig, size: ShopSize): Partial<WorkloadConfig> 
     log: join(config.folder, `writes-${Date.now()}-${run}.ndjson`),
     size,
     batch: config.batchSecret === undefined ? null : { secret: config.batchSecret, everySeconds: 3 },
+    ...(config.tables === undefined ? {} : { tables: [...config.tables] }),
     ...(config.writesPerSecond === undefined ? {} : { writesPerSecond: config.writesPerSecond }),
     ...(config.clients === undefined ? {} : { clients: config.clients }),
   };

@@ -24,6 +24,8 @@ const schemaSql = `
   create table parted_2024 partition of parted for values from ('2024-01-01') to ('2025-01-01');
   insert into parted select g, date '2024-03-01' + g, 'r' from generate_series(1, 40) g;
   create table no_key (a text); insert into no_key values ('x');
+  create table moments (at timestamptz primary key, rate float8, note text);
+  insert into moments select timestamptz '2026-11-24 12:00:00+01' + g * interval '1 microsecond', g / 3.0, '' from generate_series(1, 40) g;
   create table only_keys (name text primary key); insert into only_keys values ('x')`;
 
 describe('a workload on a database that we did not make', () => {
@@ -34,7 +36,7 @@ describe('a workload on a database that we did not make', () => {
 
   beforeAll(async () => {
     [server, folder] = await Promise.all([testPostgres(), mkdtemp(join(tmpdir(), 'octank-lab-'))]);
-    await server.query("create role shop_app login password 'a'");
+    await server.query("create role shop_app login password 'a'; alter role shop_app set timezone = 'Asia/Kolkata'");
     await server.query('create database given owner shop_app');
     await server.query('grant create on schema public to shop_app', 'given');
     await server.query(schemaSql, 'given');
@@ -74,7 +76,12 @@ describe('a workload on a database that we did not make', () => {
 
   it('reaches odd names, composite keys and partitions, and no table without a key or a free column', async () => {
     const touched = new Set((await readOps([log])).flatMap((op) => op.effects.map((effect) => effect.table)));
-    expect([...touched].sort()).toEqual(['"Odd ""one"""."T"', '"public"."parted"', '"public"."public_like"']);
+    expect([...touched].sort()).toEqual([
+      '"Odd ""one"""."T"',
+      '"public"."moments"',
+      '"public"."parted"',
+      '"public"."public_like"',
+    ]);
   });
 
   it('has nothing to say when all is there', async () => {

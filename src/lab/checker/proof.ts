@@ -1,6 +1,7 @@
 /** Holds the diary against the database that writes: nothing acknowledged is missing, nothing happened twice. */
 import pg from 'pg';
 import { type ShopTable, shopKeys } from '../shop/schema.ts';
+import { keyTextSql } from '../workload/generic.ts';
 import type { Effect, OpRecord } from '../workload/op-log.ts';
 import type { Report } from './violation.ts';
 
@@ -207,10 +208,12 @@ export const proveGenericWrites = async (
       [table],
     );
     const key = keys.map(({ name }) => `${pg.escapeIdentifier(name)}::text`).join(', ');
+    await client.query(`begin; ${keyTextSql}`);
     const { rows } = await client.query<string[]>({
       text: `select ${pg.escapeIdentifier(column)}, ${key} from ${table}`,
       rowMode: 'array',
     });
+    await client.query('commit');
     const found = new Map<string, string[]>();
     for (const [value = '', ...values] of rows) {
       const name = JSON.stringify(values);

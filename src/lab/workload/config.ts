@@ -23,6 +23,8 @@ export const workloadConfig = z.strictObject({
     .strictObject({ secret: z.string(), everySeconds: z.number().positive().default(3) })
     .nullable()
     .default(null),
+  /** `schema.table` of those that generic mode may write; all where absent. */
+  tables: z.array(z.string()).optional(),
   statementTimeoutMs: z.number().default(5000),
   /** Seeded rows, so that updates meet them. */
   size: z

@@ -37,6 +37,10 @@ export interface GenericTable {
 /** Long enough for any op id. */
 const minLength = 24;
 
+/** Keys as text must be the same whichever server writes them, however it is set. */
+export const keyTextSql = `set local timezone = 'UTC'; set local datestyle = 'ISO, YMD'; set local intervalstyle = 'iso_8601';
+  set local bytea_output = 'hex'; set local extra_float_digits = 3; set local lc_monetary = 'C'`;
+
 const tablesSql = `
   select n.nspname as schema, c.relname as table,
     (select json_agg(json_build_object('name', a.attname, 'type', format_type(a.atttypid, a.atttypmod)) order by array_position(i.indkey::int2[], a.attnum))
@@ -66,11 +70,16 @@ interface Described {
 /** Each sampled row is enough to be met again and again: an update that is lost or comes late shows on a row written often. */
 const rowsPerTable = 200;
 
-export const discoverTables = async (client: pg.ClientBase): Promise<readonly GenericTable[]> => {
+/** `only`: `schema.table` of those that may be written. */
+export const discoverTables = async (
+  client: pg.ClientBase,
+  only?: readonly string[],
+): Promise<readonly GenericTable[]> => {
+  await client.query(`begin; ${keyTextSql}`);
   const { rows } = await client.query<Described>(tablesSql);
   const found: GenericTable[] = [];
   for (const { schema, table, keys, column } of rows) {
-    if (column === null) continue;
+    if (column === null || (only && !only.includes(`${schema}.${table}`))) continue;
     const name = `${pg.escapeIdentifier(schema)}.${pg.escapeIdentifier(table)}`;
     const names = keys.map((key) => pg.escapeIdentifier(key.name));
     const { rows: sampled } = await client.query<string[]>({
@@ -85,6 +94,7 @@ export const discoverTables = async (client: pg.ClientBase): Promise<readonly Ge
       rows: sampled.map((values) => ({ key: JSON.stringify(values), values })),
     });
   }
+  await client.query('commit');
   return found.filter((table) => table.rows.length > 0);
 };
 

@@ -50,7 +50,7 @@ const connectionsPerPool = 4;
 
 /** Where no table fits, the ledger alone is written. */
 const discover = async (config: WorkloadConfig, pool: ApplicationPool): Promise<readonly GenericTable[]> =>
-  config.mode === 'shop' ? [] : pool.use(({ client }) => discoverTables(client));
+  config.mode === 'shop' ? [] : pool.use(({ client }) => discoverTables(client, config.tables));
 
 export const startWorkload = async (config: WorkloadConfig): Promise<Part> => {
   const log = await openOpLog(config.log);
