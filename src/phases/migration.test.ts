@@ -50,6 +50,29 @@ describe('the shop plan', () => {
   });
 });
 
+describe('a step taken out is noticed', () => {
+  it('sequences: the target hands out a number that a row has', async () => {
+    const migration = createMigration(short);
+    await runProcess(migration, { without: ['cutover.sequences'] });
+    await migration.world.clock.advance(60_000);
+    expect((await migration.world.finalViolations())[0]).toContain('twice');
+  });
+
+  it('the fence on the source: nothing after it goes on', async () => {
+    const migration = createMigration(short);
+    const { result } = await runProcess(migration, { without: ['cutover.fence'] });
+    expect(result).toMatchObject({ outcome: 'failed', fault: { code: 'fence.lifted' } });
+    await sourceIsWriterAgain(migration);
+  });
+
+  it('the start of the way back: the target is not proven, and no traffic follows', async () => {
+    const migration = createMigration(short);
+    const { result } = await runProcess(migration, { without: ['cutover.reverse-start'] });
+    expect(result).toMatchObject({ fault: { code: 'run.deadline' } });
+    expect(migration.world.share()).toBe(0);
+  });
+});
+
 describe('the cutover', () => {
   it('goes back inside its budget when replication stops carrying, and the source takes writes again', async () => {
     const migration = createMigration(short);
@@ -75,17 +98,20 @@ describe('the cutover', () => {
   it('finds a row that replication lost, under the fence: unfenced, exit 4, and no second writer', async () => {
     const migration = createMigration(short);
     const { world } = migration;
-    let isFencing = false;
+    let lost = 0;
     const { result } = await runProcess(migration, {
       onCall: (path, when) => {
-        // The last look before the fence has passed; what is lost now only the final parity can find.
-        if (path.endsWith('sessions.longTransactions') && when === 'before') {
-          world.replication.loseNext('shop.orders');
-          isFencing = true;
-        }
+        if (!path.endsWith('fence.endWriters') || when !== 'before') return;
+        // Every look before the fence has passed; what is missing now, only the final parity can find.
+        const underWay = new Set(
+          world.source.log.slice(-4).map(({ change }) => (change.kind === 'row' ? change.key : '')),
+        );
+        const row = world.target.rows.all('shop.orders').find(([id]) => !underWay.has(id ?? ''));
+        world.target.rows.remove('shop.orders', [row?.[0] ?? '']);
+        lost += 1;
       },
     });
-    expect(isFencing).toBe(true);
+    expect(lost).toBe(1);
     expect(result).toMatchObject({ exitCode: exitCodes.different, fault: { code: 'parity.different' } });
     await sourceIsWriterAgain(migration);
   });
