@@ -10,7 +10,7 @@ import { openWave } from '../wave.ts';
 /** A stop requested, sequences set, a slot moved, two fence rows flipped: a second is more than it took anywhere. */
 const turnSeconds = 1;
 /** Markers that need longer than this mean that nothing can be predicted. */
-const patienceSeconds = 60;
+export const patienceSeconds = 60;
 
 export interface Measured {
   /** One marker through replication. */
@@ -65,11 +65,25 @@ const counting = async (context: StepContext, tables: readonly TableLedger[]): P
     ]);
 };
 
-/** `refresh` reads the dirty chunks on both sides, as final parity will. */
+/** Chunks that no check has read for too long: reading them is not what the fenced look will do. */
+const hasOldChunks = (context: StepContext, live: LiveWave, maxAgeSeconds: number): boolean => {
+  const ledger = live.tracker.ledger();
+  const since = context.ports.clock.now() - maxAgeSeconds * 1000;
+  return (
+    ledger === null ||
+    !ledger.isComplete ||
+    ledger.tables.some((table) => table.chunks.some((chunk) => chunk.checkedAt === null || chunk.checkedAt < since))
+  );
+};
+
+/**
+ * `proving`: two markers under way; markers travel while everything else is asked. `refresh` reads the dirty chunks on both sides,
+ * as final parity will, and those that are old.
+ */
 export const measureDowntime = async (
   context: StepContext,
   live: LiveWave,
-  refresh: () => Promise<void>,
+  { proving, refresh }: { readonly proving: Promise<number | null>; readonly refresh: () => Promise<void> },
 ): Promise<Prediction> => {
   const { wave } = await openWave(context);
   const { wall } = context.ports.clock;
@@ -78,19 +92,18 @@ export const measureDowntime = async (
     await work();
     return (wall.now() - from) / 1000;
   };
-  let isThrough = true;
-  const twoMarkers = await timed(async () => {
-    isThrough = (await live.applied.settle({ seconds: patienceSeconds, signal: context.signal })) !== null;
-  });
-  if (!isThrough)
+  const twoMarkers = await proving;
+  if (twoMarkers === null)
     throw new Fault({
       code: 'cutover.lag',
       summary: 'Markers do not come through replication in time, so no downtime can be predicted.',
       detail: `${patienceSeconds} s.`,
       hint: 'Look at the forward task, then apply again.',
     });
-  // What is old was read again before; the second look reads what the fenced one will.
-  const paritySeconds = await timed(refresh);
+  const hadOld = hasOldChunks(context, live, wave.parity.maxAgeSeconds);
+  const first = await timed(refresh);
+  // Where old chunks had to be read too, a second look reads what the fenced one will.
+  const paritySeconds = hadOld ? await timed(refresh) : first;
   const countSeconds = await timed(() => counting(context, live.tracker.ledger()?.tables ?? []));
   return predict({
     drainSeconds: twoMarkers / 2,

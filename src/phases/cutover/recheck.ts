@@ -15,7 +15,7 @@ import type { WaveObserved } from '../observed.ts';
 import { checkTail } from '../repoint-tail.ts';
 import { differenceFault } from '../verify.ts';
 import { note, openWave, tableList } from '../wave.ts';
-import { measureDowntime, type Prediction, predictionText, requireWithinBudget } from './downtime.ts';
+import { measureDowntime, type Prediction, patienceSeconds, predictionText, requireWithinBudget } from './downtime.ts';
 
 /** A transaction older than this would make the fence wait for it, inside the downtime. */
 const longTransactionSeconds = 5;
@@ -135,22 +135,27 @@ const requireSteadyLag = async (context: StepContext, live: LiveWave): Promise<v
   }
 };
 
+/** Seconds that two markers took, one after the other; null where they did not come through, or could not be written. */
+const markersPass = async (context: StepContext, live: LiveWave): Promise<number | null> => {
+  const { wall } = context.ports.clock;
+  const from = wall.now();
+  const position = await live.applied.settle({ seconds: patienceSeconds, signal: context.signal }).catch(() => null);
+  return position === null ? null : (wall.now() - from) / 1000;
+};
+
 /** Everything that is asked; throws where the fence must not be closed now. */
 const recheck = async (context: StepContext): Promise<Prediction> => {
   const { wave, pairs } = await openWave(context);
   watchSource(context, wave);
   watchTarget(context, wave);
   const live = await context.live.of(wave, pairs);
-  // Parity will need it; markers travel while everything else is asked.
-  const proving = live.applied.settle({ seconds: 30, signal: context.signal }).catch(() => null);
+  const proving = markersPass(context, live);
   const { observed } = await gatherWave(context.plan, wave, context.ports);
   await requireChecks(context, observed);
   await requireSameSchema(context, observed);
   await requireTargetClosed(context);
   await requireSteadyLag(context, live);
-  await proving;
-  await refreshParity(context);
-  const prediction = await measureDowntime(context, live, () => refreshParity(context));
+  const prediction = await measureDowntime(context, live, { proving, refresh: () => refreshParity(context) });
   requireWithinBudget(prediction, wave, context.plan);
   await blockingTransactions(context);
   return prediction;
