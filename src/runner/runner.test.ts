@@ -460,6 +460,26 @@ describe('approvals', () => {
     expect(world.calls).toEqual(['do 5', 'do 25', 'undo 25']);
   });
 
+  it('a return to the last approved share that was cut short is completed to there, not to nothing', async () => {
+    const world = toyWorld();
+    const toys = [5, 10, 25, 50].map(
+      (share): Toy => ({
+        id: `${share}`,
+        phase: 'traffic',
+        section: 't',
+        inputs: { sharePercent: share },
+        ...(share === 5 || share === 50 ? { approval: 'traffic' } : {}),
+      }),
+    );
+    // header, lock, approved, 5 5, 10 10, 25 25, undo 25, undone 25: between two steps of the way back.
+    world.store.failAt(12);
+    await runToys(world, toys, { host: onlyFirst() });
+    world.store.failAt(null);
+    expect(world.calls.splice(0)).toEqual(['do 5', 'do 10', 'do 25', 'undo 25']);
+    await runToys(world, toys, { host: onlyFirst() });
+    expect(world.calls).toEqual(['undo 10', 'do 10', 'do 25', 'undo 25', 'undo 10']);
+  });
+
   it('missing where the plan says unattended: traffic stays', async () => {
     const world = toyWorld();
     const { result } = await runToys(world, ladder(true), { host: onlyFirst() });
