@@ -3,7 +3,7 @@ import fc from 'fast-check';
 import pg from 'pg';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { Database } from '../../../ports/database.ts';
-import type { KeyRange, RowSource, RowsPort } from '../../../ports/rows.ts';
+import type { KeyRange, RangeSum, RowSource, RowsPort } from '../../../ports/rows.ts';
 import { type TestPostgres, testPostgres } from '../../../testing/postgres.ts';
 import { openDatabase } from '../index.ts';
 import { rowSql } from './row-sql.ts';
@@ -76,6 +76,14 @@ afterAll(async () => {
   await server.stop();
 });
 
+const sameSums = async (source: RowSource, bounds: readonly (readonly string[])[]): Promise<void> => {
+  const ranges: KeyRange[] = [null, ...bounds].map((from, index) => ({ from, to: bounds[index] ?? null }));
+  const alone: RangeSum[] = [];
+  for (const range of ranges) alone.push(await left.rows.sum(source, range));
+  expect(await left.rows.sums?.(source, ranges)).toEqual(alone);
+  expect(alone.reduce((sum, { rows }) => sum + rows, 0)).toBe((await left.rows.sum(source, everything)).rows);
+};
+
 describe('sums', () => {
   it('agree for equal rows of every type, whatever the settings and object ids of the servers', async () => {
     expect(await left.rows.hashProbe()).toBe(await right.rows.hashProbe());
@@ -129,6 +137,33 @@ describe('sums', () => {
     expect(b.sum).not.toBe(a.sum);
     await server.query('DELETE FROM zoo', 'right_side');
     await server.query(zooRows, 'right_side');
+  });
+
+  it('of many ranges at once are those of each range alone, open, empty and composite ones included', async () => {
+    const zoo = await sourceOf(left.rows, 'zoo');
+    for (const rowsPerPart of [7, 50, 1000]) {
+      const bounds = await left.rows.bounds(zoo, rowsPerPart, everything);
+      expect(bounds.length).toBe(Math.floor(120 / rowsPerPart));
+      await sameSums(zoo, bounds);
+    }
+    await server.query('CREATE TABLE wide (id bigint PRIMARY KEY, v text)', 'left_side');
+    await server.query("INSERT INTO wide SELECT i * 3, 'v' || i FROM generate_series(1, 500) i", 'left_side');
+    const wide = await sourceOf(left.rows, 'wide');
+    await sameSums(wide, [['-5'], ['0'], ['3'], ['4'], ['299'], ['300'], ['1499'], ['1500'], ['9000']]);
+    // Of each type that a key may have, so that its arrays are read too.
+    const keys = {
+      by_text: "'k' || i",
+      by_char: "'c' || i",
+      by_time: "now() + i * '1 h'::interval",
+      by_domain: 'i',
+      by_numeric: 'i / 4.0',
+    };
+    for (const [table, key] of Object.entries(keys)) {
+      await server.query(`INSERT INTO ${table} SELECT ${key}, i FROM generate_series(1, 40) i`, 'left_side');
+      const source = await sourceOf(left.rows, table);
+      await sameSums(source, await left.rows.bounds(source, 6, everything));
+      await server.query(`TRUNCATE ${table}`, 'left_side');
+    }
   });
 
   it('differ when two rows swap a value, and when a row is doubled in a table without a key', async () => {
