@@ -78,36 +78,45 @@ const notStarted = async (stateDir: string, detail: string): Promise<Fault> =>
     hint: `Read ${logFile(stateDir)}.`,
   });
 
+interface Spawned {
+  /** How it ended, once it did. */
+  exit(): string | undefined;
+}
+
+const spawnRehearsal = async (options: StartOptions): Promise<Spawned> => {
+  const { config, entry } = options;
+  const configFile = await writeConfig(config);
+  const output = await open(logFile(config.stateDir), 'a', 0o600);
+  let exit: string | undefined;
+  const child = spawn(process.execPath, [entry, configFile], {
+    detached: true,
+    stdio: ['ignore', 'ignore', output.fd],
+  });
+  await output.close();
+  child.once('error', (error) => {
+    exit = error.message;
+  });
+  child.once('exit', (code, by) => {
+    exit = `It ended with ${code ?? by}.`;
+  });
+  child.unref();
+  options.log(`The rehearsal starts in ${config.stateDir}.`);
+  return { exit: () => exit };
+};
+
 /** Starts it, or finds the one that runs on the folder. It outlives us. */
 export const startRehearsal = async (options: StartOptions): Promise<RehearsalEndpoint> => {
-  const { config, entry, signal } = options;
-  const { stateDir } = config;
-  const before = await rehearsalStatus(stateDir);
-  if (before.state === 'running') return before.endpoint;
+  const { stateDir } = options.config;
   const deadline = Date.now() + (options.deadlineSeconds ?? 300) * 1000;
-  let exit: string | undefined;
-  if (before.state === 'stopped') {
-    const configFile = await writeConfig(config);
-    const output = await open(logFile(stateDir), 'a', 0o600);
-    const child = spawn(process.execPath, [entry, configFile], {
-      detached: true,
-      stdio: ['ignore', 'ignore', output.fd],
-    });
-    await output.close();
-    child.once('error', (error) => {
-      exit = error.message;
-    });
-    child.once('exit', (code, by) => {
-      exit = `It ended with ${code ?? by}.`;
-    });
-    child.unref();
-    options.log(`The rehearsal starts in ${stateDir}.`);
-  }
+  let spawned: Spawned | undefined;
   for (;;) {
-    signal?.throwIfAborted();
+    options.signal?.throwIfAborted();
     const status = await rehearsalStatus(stateDir);
     if (status.state === 'running') return status.endpoint;
+    const exit = spawned?.exit();
     if (exit !== undefined) throw await notStarted(stateDir, exit);
+    // One that was starting, or dying, when we first looked may be gone now.
+    if (status.state === 'stopped') spawned ??= await spawnRehearsal(options);
     if (Date.now() > deadline)
       throw await notStarted(stateDir, `It was not ready after ${options.deadlineSeconds ?? 300} s.`);
     await sleep(pollMs);
