@@ -17,7 +17,7 @@ let migration: TestMigration;
 beforeAll(async () => {
   migration = await testMigration({ rows: 300, rate: 600 });
 }, patientMs);
-afterAll(() => migration.stop());
+afterAll(() => migration?.stop());
 
 const source = (sql: string) => migration.query('source', sql);
 const target = (sql: string) => migration.query('target', sql);

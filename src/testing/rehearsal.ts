@@ -3,7 +3,7 @@ import { chmod, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import pg from 'pg';
-import { type StartedRehearsal, startForPlan } from '../app/rehearsal-control.ts';
+import { type StartedRehearsal, startForPlan, stopForPlan } from '../app/rehearsal-control.ts';
 import { stopRehearsal } from '../rehearsal/lifecycle.ts';
 import { type CliOptions, type CliProcess, type CliResult, octank, spawnOctank } from './cli.ts';
 import { projectRoot } from './dist.ts';
@@ -71,13 +71,19 @@ export const testMigration = async (options: TestMigrationOptions): Promise<Test
   const planFile = join(folder, 'shop.yaml');
   await writeFile(planFile, plan);
   await writeFile(join(folder, 'shop.rehearsal.yaml'), (options.rehearsal ?? same)(rehearsalText));
+  const root = join(folder, 'rehearsal');
   const started = await startForPlan({
     planFile,
-    root: join(folder, 'rehearsal'),
+    root,
     fresh: true,
     rows: options.rows,
     rate: options.rate,
     log: () => undefined,
+  }).catch(async (error: unknown) => {
+    // A test whose beginning failed never gets what it would stop.
+    await stopForPlan(planFile, root).catch(() => undefined);
+    await rm(folder, { recursive: true, force: true });
+    throw error;
   });
   const env = started.environment;
   const stateFolder = join(env.OCTANK_STATE ?? '', started.plan.name);
