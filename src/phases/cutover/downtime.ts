@@ -93,6 +93,8 @@ export const measureDowntime = async (
     return (wall.now() - from) / 1000;
   };
   const twoMarkers = await proving;
+  // Interrupted markers did not come through either, and say nothing of replication.
+  context.signal.throwIfAborted();
   if (twoMarkers === null)
     throw new Fault({
       code: 'cutover.lag',

@@ -1,5 +1,6 @@
 /** What must stop a cutover before it costs anything, and what must be seen at the last moment: on the shared fake world. */
 import { describe, expect, it } from 'vitest';
+import { exitCodes, Fault } from '../../model/fault.ts';
 import type { SchemaModel } from '../../model/schema.ts';
 import type { FakeDatabase } from '../../ports/testing/database.ts';
 import { approving, collectingHost } from '../../ports/testing/host.ts';
@@ -104,6 +105,62 @@ describe('under the fence', () => {
     expect(journal.state()?.pointOfNoReturn).toEqual({});
     expect(world.writer()).toBe('source');
   });
+});
+
+describe('Ctrl-C at any effect of the cutover', () => {
+  const isEffect = (path: string): boolean =>
+    /(fence\.(close|makePermanent|open|endWriters)|requestStop|startTask|writeMarker|advanceSlot|sequences\.set|perform|append)$/.test(
+      path,
+    );
+
+  const effects = async (): Promise<readonly string[]> => {
+    const migration = createMigration(plan);
+    await runProcess(migration, { until: 'verify' });
+    const seen: string[] = [];
+    await runProcess(migration, {
+      until: 'cutover',
+      onCall: (path, when) => void (when === 'after' && isEffect(path) && seen.push(path)),
+    });
+    return seen;
+  };
+
+  const interrupted = new Fault({ code: 'run.interrupted', summary: 'Interrupted.', exitCode: exitCodes.interrupted });
+
+  const interruptedAt = async (number: number): Promise<readonly string[]> => {
+    const migration = createMigration(plan);
+    const { world } = migration;
+    await runProcess(migration, { until: 'verify' });
+    const controller = new AbortController();
+    let count = 0;
+    const { result } = await runProcess(migration, {
+      until: 'cutover',
+      signal: controller.signal,
+      onCall: (path, when) => {
+        if (when !== 'after' || !isEffect(path)) return;
+        count += 1;
+        if (count === number) controller.abort(interrupted);
+      },
+    });
+    const writer = world.writer();
+    await runProcess(migration);
+    return [
+      ...(writer === 'none' ? ['nobody could write after the interrupt'] : []),
+      ...(result !== 'killed' && ![0, 130].includes(result.exitCode) ? [`exit ${result.exitCode}: ${result.fault?.message}`] : []),
+      ...(world.writer() === 'target' ? [] : [`resumed, the writer is ${world.writer()}`]),
+      ...(await world.finalViolations()),
+    ];
+  };
+
+  it('leaves one side open for writes, and the next run ends on the target with nothing lost', async () => {
+    const all = await effects();
+    expect(all.length).toBeGreaterThan(20);
+    const wrong: Record<string, readonly string[]> = {};
+    for (const [index, path] of all.entries()) {
+      const found = await interruptedAt(index + 1);
+      if (found.length > 0) wrong[`${index + 1} ${path}`] = found;
+    }
+    expect(wrong).toEqual({});
+  }, 120_000);
 });
 
 describe('the prediction', () => {
