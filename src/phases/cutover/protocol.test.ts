@@ -145,7 +145,9 @@ describe('Ctrl-C at any effect of the cutover', () => {
     await runProcess(migration);
     return [
       ...(writer === 'none' ? ['nobody could write after the interrupt'] : []),
-      ...(result !== 'killed' && ![0, 130].includes(result.exitCode) ? [`exit ${result.exitCode}: ${result.fault?.message}`] : []),
+      ...(result !== 'killed' && ![0, 130].includes(result.exitCode)
+        ? [`exit ${result.exitCode}: ${result.fault?.message}`]
+        : []),
       ...(world.writer() === 'target' ? [] : [`resumed, the writer is ${world.writer()}`]),
       ...(await world.finalViolations()),
     ];
