@@ -197,7 +197,7 @@ describe('killed around the fence', () => {
     process.kill('SIGCONT');
     const { code, stderr } = await process.exited;
     expect(code).not.toBe(0);
-    expect(stderr).toMatch(/fence\.lifted|fence\.expired|cutover\.budget|lock\.lost|fencing\./);
+    expect(stderr).toMatch(/fence\.lifted|cutover\.budget|lock\.lost|fencing\./);
     expect((await recordsAfter(from)).map((record) => record.type)).not.toContain('point-of-no-return');
   });
 

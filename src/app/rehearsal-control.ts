@@ -1,12 +1,18 @@
 /** Use case: the embedded AWS as a long-running endpoint: start, stop, status, and the environment that points at it. */
 
-import { access, rm, writeFile } from 'node:fs/promises';
+import { access, writeFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { prepareSource } from '../lab/index.ts';
 import { exitCodes, Fault } from '../model/fault.ts';
 import type { Plan } from '../model/plan.ts';
 import type { RehearsalEndpoint } from '../rehearsal/config.ts';
-import { lastEndpoint, rehearsalStatus, startRehearsal, stopRehearsal } from '../rehearsal/lifecycle.ts';
+import {
+  discardRehearsal,
+  lastEndpoint,
+  rehearsalStatus,
+  startRehearsal,
+  stopRehearsal,
+} from '../rehearsal/lifecycle.ts';
 import { openPlan, requirePlan } from './open-plan.ts';
 import { rehearsalConfigFor, rehearsalEnvironment } from './rehearsal-config.ts';
 import { type RehearsalFile, readRehearsalFile } from './rehearsal-file.ts';
@@ -78,8 +84,7 @@ export const startForPlan = async (options: StartOptions): Promise<StartedRehear
   const file: RehearsalFile = { ...given, rows: options.rows ?? given.rows };
   const stateDir = stateDirOf(options.root, plan);
   if (options.fresh) {
-    await stopRehearsal(stateDir);
-    await rm(stateDir, { recursive: true, force: true });
+    await discardRehearsal(stateDir);
   }
   // Where it ran before it goes on: time must not jump back, and whoever was given its address still has it.
   const earlier = await lastEndpoint(stateDir);

@@ -1,12 +1,13 @@
 /** `octank rehearsal start|stop|status` and `octank rehearse`: the rehearsal as a process beside us, started, found again and ended. */
 import { spawn } from 'node:child_process';
-import { mkdir, open, readFile, rename, writeFile } from 'node:fs/promises';
+import { mkdir, open, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Fault } from '../model/fault.ts';
 import type { RehearsalConfig, RehearsalEndpoint } from './config.ts';
 import { ownerOf } from './pid-file.ts';
 import { endpointFile } from './rehearsal.ts';
+import { discardStandIns } from './stand-ins/index.ts';
 
 export interface StartOptions {
   readonly config: RehearsalConfig;
@@ -141,4 +142,11 @@ export const stopRehearsal = async (stateDir: string): Promise<boolean> => {
     await sleep(pollMs);
   }
   return true;
+};
+
+/** Stops it and removes all that it kept. */
+export const discardRehearsal = async (stateDir: string): Promise<void> => {
+  await stopRehearsal(stateDir);
+  await discardStandIns(stateDir);
+  await rm(stateDir, { recursive: true, force: true });
 };

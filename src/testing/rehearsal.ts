@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import pg from 'pg';
 import { type StartedRehearsal, startForPlan, stopForPlan } from '../app/rehearsal-control.ts';
-import { stopRehearsal } from '../rehearsal/lifecycle.ts';
+import { discardRehearsal } from '../rehearsal/lifecycle.ts';
 import { type CliOptions, type CliProcess, type CliResult, octank, spawnOctank } from './cli.ts';
 import { projectRoot } from './dist.ts';
 
@@ -135,7 +135,7 @@ export const testMigration = async (options: TestMigrationOptions): Promise<Test
       return path;
     },
     stop: async () => {
-      await stopRehearsal(started.stateDir);
+      await discardRehearsal(started.stateDir);
       await rm(folder, { recursive: true, force: true });
     },
   };

@@ -1,8 +1,9 @@
 /** A whole rehearsal inside the test's own process: state in a folder that goes away, every approval given, nothing printed. */
-import { chmod, mkdtemp, rm } from 'node:fs/promises';
+import { chmod, mkdtemp, readdir, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Host } from '../../ports/host.ts';
+import { discardRehearsal } from '../../rehearsal/lifecycle.ts';
 import { type RehearseOptions, type RehearseOutcome, rehearse } from '../rehearse.ts';
 
 export const approvingHost = (notes: string[] = []): Host => ({
@@ -21,11 +22,12 @@ export const rehearseInProcess = async (
   await chmod(folder, 0o755);
   try {
     return await rehearse(
-      { root: folder, rows: null, rate: null, keep: false, report: join(folder, 'report.html'), ...options },
+      { root: folder, rows: null, rate: null, keep: false, report: null, ...options },
       approvingHost(),
       () => undefined,
     );
   } finally {
+    for (const name of await readdir(folder)) await discardRehearsal(join(folder, name));
     await rm(folder, { recursive: true, force: true });
   }
 };

@@ -82,6 +82,8 @@ export const fenceStep: StepKind = {
     await context.record({ type: 'writer', wave: wave.name, writer: 'none' });
     const ended = await source.fence.endWriters({ wave: wave.name, tables: sourceTables });
     const results = await source.fence.probe({ wave: wave.name, tables: sourceTables, roles: writerRoles });
+    // A process that slept past its lease finds it lifted: then no trigger is to blame.
+    if (results.some((result) => result.outcome === 'accepted')) await requireLease(context);
     assertProbed(results, 'source');
     context.progress({ text: `closed; ${ended} sessions ended, ${results.length} probes refused` });
   },

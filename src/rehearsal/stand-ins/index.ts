@@ -1,6 +1,6 @@
 /** The databases of a rehearsal: an on-premises server and an Aurora one, each as its config says, kept over restarts. */
 import { createHash, randomBytes } from 'node:crypto';
-import { chmod, mkdir, readFile, rename, stat, writeFile } from 'node:fs/promises';
+import { chmod, mkdir, readdir, readFile, rename, rmdir, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join, resolve } from 'node:path';
 import type { Client } from 'pg';
@@ -147,6 +147,19 @@ const build = async (server: PostgresServer, config: RehearsalDatabaseConfig, ro
     if (config.seedFile !== undefined) await seedFile(client, { file: config.seedFile, owner: config.owner });
     await grantRights(client, roles);
   });
+};
+
+/** Removes the databases of a rehearsal that is stopped, those whose data lies aside included. */
+export const discardStandIns = async (stateDir: string): Promise<void> => {
+  const folder = join(stateDir, 'stand-ins');
+  const names = await readdir(folder).catch(() => []);
+  for (const name of names.filter((candidate) => candidate.endsWith('.json'))) {
+    const saved = await readSaved(join(folder, name));
+    if (!saved) continue;
+    await discardCluster(saved.dataDir);
+    // The folder of all of them, when this was the last.
+    await rmdir(dirname(saved.dataDir)).catch(() => undefined);
+  }
 };
 
 const startOne = async (
