@@ -59,7 +59,14 @@ describe('what going back costs', () => {
 
   it('is a fallback when changes flow back, and says how many seconds behind they are', () => {
     expect(cost(moved, open)).toMatchObject({ possible: true, kind: 'fallback', rowsAtRisk: 0, tailSeconds: 2 });
-    expect(cost(exposed, open)).toMatchObject({ possible: true, kind: 'weights', tailSeconds: 62 });
+    expect(cost(exposed, { ...open, rowsAtRisk: 7 })).toMatchObject({
+      possible: true,
+      kind: 'weights',
+      rowsAtRisk: 0,
+      tailSeconds: 60,
+      reason: expect.stringMatching(/wait for about 7 rows, 2 s/),
+    });
+    expect(cost(exposed, { ...open, tailSeconds: null }).reason).toMatch(/nobody measures/);
   });
 
   it('does not take a tail that nobody has seen for a tail of nothing', () => {

@@ -210,17 +210,29 @@ export const rollbackCostOf = (
       'the way back for the data is not running, so the writer stays on the target.',
     );
   const { tailSeconds, rowsAtRisk } = options.reverse;
+  // Both stacks write the target, so weights alone put no row at risk; what a fallback would wait for is told beside it.
+  if (isExposed(state))
+    return {
+      possible: true,
+      kind: 'weights',
+      rowsAtRisk: 0,
+      tailSeconds: trafficTail,
+      reason: `Weights move back in one batch and lose nothing: both stacks write the target. The way back for the data is open: ${onTheWay(rowsAtRisk, tailSeconds)}`,
+    };
   return {
     possible: true,
-    kind: isExposed(state) ? 'weights' : 'fallback',
+    kind: 'fallback',
     rowsAtRisk,
     // A tail that nobody has seen is not a tail of nothing.
-    tailSeconds: tailSeconds === null ? null : trafficTail + Math.ceil(tailSeconds),
-    reason: isExposed(state)
-      ? 'Weights move back in one batch and lose nothing: both stacks write the target. Its changes flow back to the source, so the way back for the data is open.'
-      : 'Changes of the target flow back to the source, so the way back for the data is open.',
+    tailSeconds: tailSeconds === null ? null : Math.ceil(tailSeconds),
+    reason: 'Changes of the target flow back to the source, so the way back for the data is open.',
   };
 };
+
+const onTheWay = (rows: number | null, seconds: number | null): string =>
+  rows === null || seconds === null
+    ? 'how far it has come nobody measures now.'
+    : `a fallback would first wait for about ${rows} rows, ${Math.ceil(seconds)} s.`;
 
 export const runResultPhases = (state: RunState): readonly { readonly name: string; readonly seconds: number }[] =>
   phaseSpans(state).map(({ name, seconds }) => ({ name, seconds: Number(seconds.toFixed(2)) }));
