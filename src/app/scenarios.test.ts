@@ -10,8 +10,8 @@ import { rehearseInProcess } from './testdata/in-process.ts';
 
 const folder = fileURLToPath(new URL('testdata/scenarios', import.meta.url));
 
-/** A minute each: by default those that meet the most kinds of objects and values; `OCTANK_SCENARIOS=all` runs every one. */
-const usual = new Set(['pg-pagila', 'pg-type-torture']);
+/** A minute each: by default the one that meets the most kinds of objects; `OCTANK_SCENARIOS=all`, as in CI, runs every one. */
+const usual = new Set(['pg-pagila']);
 
 const seedOf = async (planFile: string): Promise<string> => {
   const seed = (await readRehearsalFile(planFile)).databases.onpremises?.seed;
@@ -20,7 +20,10 @@ const seedOf = async (planFile: string): Promise<string> => {
 };
 
 describe('databases of others', () => {
-  for (const name of readdirSync(folder).sort()) {
+  const names = readdirSync(folder, { withFileTypes: true }).flatMap((entry) =>
+    entry.isDirectory() ? entry.name : [],
+  );
+  for (const name of names.sort()) {
     const planFile = join(folder, name, 'plan.yaml');
 
     it(`${name}: its plan is valid`, async () => {

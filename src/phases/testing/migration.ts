@@ -40,8 +40,8 @@ export const shopPlan = (...replacements: readonly (readonly [from: string, to: 
 /** The same plan with two rungs, for tests that run it hundreds of times. */
 export const shortPlan = (): Plan =>
   shopPlan(
-    ['      - { share: 5, bake: 10m }\n      - { share: 25, bake: 10m }\n', ''],
-    ['      - { share: 75, bake: 10m }\n', ''],
+    ['      - { share: 5, bake: 8m }\n      - { share: 25, bake: 8m }\n', ''],
+    ['      - { share: 75, bake: 8m }\n', ''],
     ['    ladder:\n', '    allowLargeStep: true\n    ladder:\n'],
   );
 
