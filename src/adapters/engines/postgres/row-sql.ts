@@ -49,6 +49,13 @@ const keyCast = (column: ColumnType): string => (column.isBuiltIn || column.isEn
 
 export const integers: ReadonlySet<string> = new Set(['int2', 'int4', 'int8']);
 
+const integerKeyOf = (key: readonly ColumnType[]): string | null => {
+  const [first] = key;
+  return key.length === 1 && first?.isBuiltIn && !first.isArray && integers.has(first.base)
+    ? quoteIdent(first.name)
+    : null;
+};
+
 /** `record`: the engine's own record hash, PostgreSQL 14 and later. `text`: the hash of the row's text, before. */
 export type HashMethod = 'record' | 'text';
 
@@ -56,6 +63,8 @@ export interface RowSql {
   readonly from: string;
   /** Key columns as one array of texts. */
   readonly keyText: string;
+  /** The key's one column where it is an integer, quoted; null otherwise. */
+  readonly integerKey: string | null;
   readonly valuesText: string;
   /** Seeded by the key: with a fixed seed two rows that swap a column's values keep the same sum. */
   readonly hash: string;
@@ -74,8 +83,8 @@ const list = (items: readonly string[]): string => items.join(', ');
 const seedOf = (key: readonly ColumnType[], method: HashMethod): string => {
   const [first] = key;
   if (!first) return '0';
-  if (key.length === 1 && first.isBuiltIn && !first.isArray && integers.has(first.base))
-    return `${quoteIdent(first.name)}::int8`;
+  const integer = integerKeyOf(key);
+  if (integer !== null) return `${integer}::int8`;
   return method === 'record'
     ? `hash_record_extended(ROW(${list(key.map(hashable))}), 0)`
     : `hashtextextended(ROW(${list(key.map((column) => `${quoteIdent(column.name)}::text`))})::text, 0)`;
@@ -113,6 +122,7 @@ export const rowSql = (source: RowSource, types: ReadonlyMap<string, ColumnType>
   return {
     from: quoteTable(source.table),
     keyText: textArray(key),
+    integerKey: integerKeyOf(key),
     valuesText: textArray(columns),
     hash: hashOf(columns, key, method),
     orderBy: list(key.map(keyExpression)),

@@ -194,6 +194,37 @@ describe('chunks', () => {
     by_numeric: 'INSERT INTO by_numeric SELECT n * 1.25, n FROM generate_series(-50, 50) n',
   };
 
+  it.each([
+    ['dense, cut by arithmetic', 'generate_series(-3000, 16999) AS g'],
+    ['with a few gaps', 'generate_series(1, 24000) AS g WHERE g % 6 <> 0'],
+    ['sparse, walked', 'generate_series(1, 20000) AS h, LATERAL (SELECT h::bigint * 1000003 AS g) AS wide'],
+    ['at the ends of bigint', 'unnest(ARRAY[-9223372036854775808, 9223372036854775807]::bigint[]) AS g'],
+  ])('of integer keys %s, hold each row once and never more than asked', async (name, rows) => {
+    const table = `even_${name.replaceAll(/[^a-z]+/g, '_').slice(0, 20)}`;
+    await server.query(
+      `CREATE TABLE ${table} (id bigint PRIMARY KEY, v text); INSERT INTO ${table} SELECT g, g::text FROM ${rows}; ANALYZE ${table}`,
+      'left_side',
+    );
+    const source = await sourceOf(left.rows, table);
+    const whole = await left.rows.sum(source, everything);
+    const bounds = await left.rows.bounds(source, 5000, everything);
+    await sameSums(source, bounds);
+    const edges = [null, ...bounds, null];
+    for (let n = 0; n + 1 < edges.length; n += 1) {
+      const part = await left.rows.sum(source, { from: edges[n] ?? null, to: edges[n + 1] ?? null });
+      expect(part.rows).toBeLessThanOrEqual(5000);
+    }
+    const inPages: (readonly string[])[] = [];
+    for (let from: readonly string[] | null = null; ; ) {
+      const page = await left.rows.bounds(source, 5000, { from, to: null }, 2);
+      inPages.push(...page);
+      if (page.length < 2) break;
+      from = page.at(-1) ?? null;
+    }
+    expect(inPages.length).toBeGreaterThanOrEqual(Math.floor(whole.rows / 5000) - 1);
+    await sameSums(source, inPages);
+  });
+
   it.each(Object.keys(fill))('of %s hold each row once: their sums add up to the whole', async (table) => {
     if (fill[table]) await server.query(fill[table], 'left_side');
     const source = await sourceOf(left.rows, table);
