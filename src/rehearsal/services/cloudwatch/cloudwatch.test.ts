@@ -26,7 +26,8 @@ beforeAll(async () => {
   test = await testRehearsal({ topics: ['alarms'] });
   // Alarms are made faster here than the account may: the SDK retries what is throttled.
   client = new CloudWatchClient({ ...test.client, maxAttempts: 8 });
-  base = Math.floor(test.now() / minute) * minute - 60 * minute;
+  // Aligned to five minutes: a period of 300 s then holds minutes 0 to 4, whenever the test runs.
+  base = Math.floor(test.now() / (5 * minute)) * 5 * minute - 60 * minute;
 });
 afterAll(() => test.stop());
 
