@@ -65,10 +65,12 @@ const values = async (queries: MetricDataQuery[], minutes = 10): Promise<Record<
   );
 };
 
-const readable = (name: string, points = 1) =>
+/** Each datum becomes readable in its own time: asked for by datapoints, or by all samples in them. */
+const readable = (name: string, points = 1, samples = 0) =>
   eventually(
     () => values([stat('m', name, 'SampleCount')]),
-    (found) => Object.keys(found).length >= points,
+    (found) =>
+      Object.keys(found).length >= points && Object.values(found).reduce((sum, value) => sum + value, 0) >= samples,
   );
 
 const fill = async (name: string, points: Record<number, number>): Promise<void> => {
@@ -102,7 +104,7 @@ describe('data', () => {
     await expect(one('tm99')).rejects.toMatchObject({ name: 'InvalidParameterValueException' });
     // Over 10 KiB the SDK compresses.
     await put(Array.from({ length: 400 }, (_, index) => ({ MetricName: 'many', Value: 1, Timestamp: at(index % 5) })));
-    expect(await readable('many', 5)).toEqual({ 0: 80, 1: 80, 2: 80, 3: 80, 4: 80 });
+    expect(await readable('many', 5, 400)).toEqual({ 0: 80, 1: 80, 2: 80, 3: 80, 4: 80 });
   });
 
   const bad: readonly [string, MetricDatum, string][] = [
