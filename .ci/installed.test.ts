@@ -113,7 +113,7 @@ describe('the package', () => {
     cpSync(join(root, 'plans', 'shop.yaml'), join(installed, 'shop.yaml'));
     cpSync(join(root, 'plans', 'shop.rehearsal.yaml'), join(installed, 'shop.rehearsal.yaml'));
     const args = ['--no-install', 'octank', 'rehearse', 'shop.yaml', '--auto-approve', '--rows', '500'];
-    const { stdout } = await run(installed, 'npx', [...args, '--rate', '600', '--json']);
+    const { stdout } = await run(installed, 'npx', [...args, '--json']);
     expect(resultOf(stdout)).toMatchObject(nothingLost);
   });
 });
@@ -126,7 +126,7 @@ describe('a fresh clone', () => {
     const { stderr } = await run(clone, 'npm', ['ci', '--ignore-scripts', '--no-progress']);
     expect(stderr).not.toMatch(/EBADENGINE|deprecated/);
     expect(existsSync(join(clone, 'dist'))).toBe(false);
-    const { stdout } = await run(clone, 'npm', ['start', '--silent', '--', '--rows', '500', '--rate', '600', '--json']);
+    const { stdout } = await run(clone, 'npm', ['start', '--silent', '--', '--rows', '500', '--json']);
     expect(resultOf(stdout)).toMatchObject(nothingLost);
   });
 

@@ -14,7 +14,7 @@ export default class Rehearse extends Command {
   static override flags = {
     'auto-approve': Flags.boolean({ description: 'give every approval' }),
     rows: Flags.integer({ description: 'orders of the generated shop', min: 1 }),
-    rate: Flags.integer({ description: 'how many times faster ladder and gate times run', min: 1 }),
+    rate: Flags.integer({ description: 'how many times faster ladder and gate times run', min: 1, max: 120 }),
     keep: Flags.boolean({ description: 'leave the embedded AWS and the databases running' }),
     report: Flags.string({ description: 'where to write the HTML report', helpValue: 'FILE' }),
     json: Flags.boolean({ description: 'one JSON object per line, ending in a result' }),

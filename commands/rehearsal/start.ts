@@ -12,7 +12,7 @@ export default class RehearsalStart extends Command {
   static override flags = {
     fresh: Flags.boolean({ description: 'remove what an earlier rehearsal left' }),
     rows: Flags.integer({ description: 'orders of the generated shop', min: 1 }),
-    rate: Flags.integer({ description: 'how many times faster ladder and gate times run', min: 1 }),
+    rate: Flags.integer({ description: 'how many times faster ladder and gate times run', min: 1, max: 120 }),
     json: Flags.boolean({ description: 'one JSON document' }),
   };
 
