@@ -33,9 +33,11 @@ const run: Bench['run'] = async ({ rows, rounds, log }) => {
       const task = await createTask(servers, { database, batchApply: true, stopAfterFullLoad: true });
       const seconds = await timed(async () => {
         await task.start('start-replication');
-        await until('the load', async () =>
-          (await servers.replication.tableStatistics(task.arn)).every(({ state }) => state === 'Table completed'),
-        );
+        // A task that has no statistics yet has not loaded everything: it has not looked.
+        await until('the load', async () => {
+          const statistics = await servers.replication.tableStatistics(task.arn);
+          return statistics.length > 0 && statistics.every(({ state }) => state === 'Table completed');
+        });
       });
       await task.reach('stopped');
       await requireAll();
