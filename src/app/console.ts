@@ -1,5 +1,4 @@
 /** What every command shares: where to print, which host fits, how a fault becomes an exit code. The door from commands into the app. */
-import { hasErrors } from '../model/diagnostic.ts';
 import { type ExitCode, exitCodes, type Fault, toFault } from '../model/fault.ts';
 import type { Host } from '../ports/host.ts';
 import { renderDiagnostics, renderFault } from '../report/diagnostics.ts';
@@ -101,5 +100,3 @@ export const runUseCase = async (console: Console, useCase: () => Promise<ExitCo
     return fault.exitCode;
   }
 };
-
-export { hasErrors };

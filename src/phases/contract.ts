@@ -1,14 +1,11 @@
 /** What a phase and a step are: plan (pure), observe, perform, undo, side by side. The runner knows nothing more of them. */
-import type { Writer } from '../journal/record.ts';
+import type { RecordBody } from '../journal/record.ts';
 import type { RunState } from '../journal/run-state.ts';
 import type { Change, ChangeSet } from '../model/change.ts';
-import type { Diagnostic } from '../model/diagnostic.ts';
 import type { Fault } from '../model/fault.ts';
 import type { JsonObject } from '../model/json.ts';
-import type { ParityReport } from '../model/parity.ts';
 import type { PhaseName } from '../model/phase.ts';
 import type { Plan, RepointSpec, SecretRef } from '../model/plan.ts';
-import type { Verdict } from '../model/verdict.ts';
 import type { Clock } from '../ports/clock.ts';
 import type { Database } from '../ports/database.ts';
 import type { Health } from '../ports/health.ts';
@@ -60,30 +57,20 @@ export interface Limit {
   readonly reason: string;
 }
 
-/** What steps may write into the journal besides their outcome. */
-export type Measurement =
-  | { readonly type: 'verdict'; readonly stepId: string; readonly verdict: Verdict }
-  | {
-      readonly type: 'weights';
-      readonly record: string;
-      readonly sourceWeight: number;
-      readonly targetWeight: number;
-      readonly why: 'observed' | 'moved' | 'moved-back';
-    }
-  | {
-      readonly type: 'share';
-      readonly record: string;
-      readonly expectedPercent: number;
-      readonly measuredPercent: number | null;
-      readonly requests: number;
-    }
-  | { readonly type: 'lag'; readonly wave: string; readonly seconds: number }
-  | { readonly type: 'load'; readonly wave: string; readonly rows: number; readonly totalRows: number }
-  | { readonly type: 'parity'; readonly wave: string; readonly final: boolean; readonly report: ParityReport }
-  | { readonly type: 'writer'; readonly wave: string; readonly writer: Writer }
-  | { readonly type: 'point-of-no-return'; readonly wave: string }
-  | { readonly type: 'diagnostic'; readonly diagnostic: Diagnostic }
-  | { readonly type: 'note'; readonly text: string };
+type MeasurementType =
+  | 'verdict'
+  | 'weights'
+  | 'share'
+  | 'lag'
+  | 'load'
+  | 'parity'
+  | 'writer'
+  | 'point-of-no-return'
+  | 'diagnostic'
+  | 'note';
+
+/** What steps may write into the journal besides their outcome: the journal's own records of these types. */
+export type Measurement = Extract<RecordBody, { readonly type: MeasurementType }>;
 
 export interface StepContext {
   readonly plan: Plan;
